@@ -1,0 +1,46 @@
+# `make run` starts everything, `make test` tests everything, `make check` is what CI checks besides.
+
+# The first Python that is new enough (pyenv has shims for versions that are not selected).
+PYTHON ?= $(shell for p in python3.13 python3.14 python3.12 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+RENDER_SCHEMA := ../shared/render.schema.json
+# Production's settings, as far as a check needs them: nothing connects to this database.
+PRODUCTION := DEBUG=False ALLOWED_HOSTS=api.example.com DATABASE_URL=postgresql://nobody@localhost/none \
+	SECRET_KEY=made-up-for-this-check-and-long-enough-0123456789abcdef \
+	JWT_SECRET=made-up-for-this-check-and-long-enough-0123456789abcdef
+
+.PHONY: run test check format docs
+
+run: .venv/installed
+	@exec $(BIN)/python -m ultrai.development
+
+test: .venv/installed
+	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal
+
+check: .venv/installed docs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(PRODUCTION) $(BIN)/mypy .
+	$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	git diff --exit-code -- docs/openapi.yaml docs/schema.md
+	@if [ -f $(RENDER_SCHEMA) ]; \
+	then $(BIN)/check-jsonschema --schemafile $(RENDER_SCHEMA) render.yaml; \
+	else echo "NOTICE: render.yaml was not checked: $(RENDER_SCHEMA) is not here"; fi
+
+# What is generated and committed; `make check` fails when it is stale.
+docs: .venv/installed
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
+	$(BIN)/python manage.py migrate --verbosity=0
+	$(BIN)/python manage.py describe_schema --file docs/schema.md
+
+format: .venv/installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.venv/installed: requirements.txt requirements-dev.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.12 or newer is needed: install it, or say make PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@

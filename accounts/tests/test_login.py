@@ -1,0 +1,143 @@
+import pytest
+from django.urls import reverse
+from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
+
+from accounts.models import Session
+from conftest import PASSWORD
+
+
+@pytest.fixture
+def login(anonymous):
+    def login(email="alice@example.com", password=PASSWORD):
+        return anonymous.post(reverse("auth-login"), {"email": email, "password": password})
+
+    return login
+
+
+@pytest.fixture
+def refresh(anonymous):
+    return lambda token: anonymous.post(reverse("auth-refresh"), {"refresh_token": token})
+
+
+def test_login_returns_a_pair_of_tokens(alice, login):
+    body = login().json()
+
+    assert body == {
+        "access_token": body["access_token"],
+        "token_type": "bearer",
+        "refresh_token": body["refresh_token"],
+        "expires_in": 3600,
+    }
+
+
+def test_the_email_is_not_about_capitals(alice, login):
+    assert login(email="Alice@EXAMPLE.com").status_code == 200
+
+
+def test_a_password_typed_in_another_unicode_form_is_the_same(alice, login):
+    alice.set_password("caf\u00e9 au lait, s'il te pla\u00eet")
+    alice.save()
+
+    assert login(password="cafe\u0301 au lait, s'il te plai\u0302t").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("email", "password"), [("alice@example.com", "wrong password"), ("nobody@x.com", PASSWORD)]
+)
+def test_wrong_credentials_are_401_whichever_is_wrong(alice, login, email, password):
+    response = login(email, password)
+
+    assert response.status_code == 401
+    assert response.json()["detail"] == "Email or password is wrong."
+
+
+def test_an_inactive_user_cannot_log_in(alice, login):
+    alice.is_active = False
+    alice.save()
+
+    assert login().status_code == 401
+
+
+def test_refresh_returns_a_new_pair_that_works(alice, login, refresh, anonymous):
+    pair = refresh(login().json()["refresh_token"]).json()
+
+    anonymous.credentials(HTTP_AUTHORIZATION=f"Bearer {pair['access_token']}")
+    assert anonymous.get(reverse("auth-me")).status_code == 200
+    assert refresh(pair["refresh_token"]).status_code == 200
+
+
+def test_a_spent_refresh_token_ends_the_session(alice, login, refresh, anonymous):
+    first = login().json()["refresh_token"]
+    second = refresh(first).json()
+
+    assert refresh(first).status_code == 401
+    assert refresh(second["refresh_token"]).status_code == 401
+    anonymous.credentials(HTTP_AUTHORIZATION=f"Bearer {second['access_token']}")
+    assert anonymous.get(reverse("auth-me")).status_code == 401
+
+
+def test_refresh_refuses_garbage_and_access_tokens(alice, login, refresh):
+    pair = login().json()
+
+    tokens = ["garbage", pair["access_token"], str(RefreshToken()), "", None, 7]
+    assert {refresh(token).status_code for token in tokens} == {400, 401}
+
+
+@pytest.mark.parametrize("end", ["delete", "deactivate"])
+def test_the_end_of_a_user_ends_access_and_refresh(alice, login, refresh, anonymous, end):
+    pair = login().json()
+    if end == "delete":
+        alice.delete()
+    else:
+        alice.is_active = False
+        alice.save()
+
+    anonymous.credentials(HTTP_AUTHORIZATION=f"Bearer {pair['access_token']}")
+    assert anonymous.get(reverse("auth-me")).status_code == 401
+    assert refresh(pair["refresh_token"]).status_code == 401
+
+
+def test_verify_and_me_and_protected_say_who_i_am(alice, client_of):
+    client = client_of(alice)
+
+    me = client.get(reverse("auth-me")).json()
+    verified = client.get(reverse("auth-verify")).json()
+    protected = client.get(reverse("protected")).json()
+    assert me == {
+        "id": alice.pk,
+        "email": alice.email,
+        "username": "Alice",
+        "created_at": alice.created_at.isoformat().replace("+00:00", "Z"),
+    }
+    assert (verified["valid"], verified["email"]) == (True, alice.email)
+    assert protected["user"] == {"id": alice.pk, "email": alice.email, "username": "Alice"}
+
+
+@pytest.mark.parametrize("name", ["auth-me", "auth-verify", "protected"])
+@pytest.mark.parametrize(
+    "header", ["", "Bearer", "Bearer garbage", "Bearer a.b.c", "Basic YTpi", "Bearer " + "x" * 9000]
+)
+def test_no_token_and_garbage_are_401(alice, anonymous, name, header):
+    response = anonymous.get(reverse(name), headers={"Authorization": header})
+
+    assert response.status_code == 401
+    assert response["WWW-Authenticate"] == 'Bearer realm="api"'
+
+
+def test_a_token_signed_for_a_session_of_someone_else_is_401(alice, bob, client_of, anonymous):
+    client_of(bob)
+    token = AccessToken()
+    token["user_id"], token["session_id"] = str(alice.pk), Session.objects.get().pk
+
+    anonymous.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
+    assert anonymous.get(reverse("auth-me")).status_code == 401
+
+
+@pytest.mark.parametrize("claims", [{}, {"user_id": "x"}, {"session_id": [1]}, {"session_id": "x"}])
+def test_a_signed_token_with_strange_claims_is_401(alice, anonymous, claims):
+    token = AccessToken()
+    for name, value in claims.items():
+        token[name] = value
+
+    anonymous.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
+    assert anonymous.get(reverse("auth-me")).status_code == 401

@@ -1,0 +1,18 @@
+"""One call to one language model, and one error taxonomy for all of them."""
+
+from analysis.providers.calls import complete
+from analysis.providers.catalogue import UnknownModel, offered_models, resolve_model
+from analysis.providers.config import ProviderConfig
+from analysis.providers.interface import Completion, Message, ModelInfo, ProviderError
+
+__all__ = [
+    "Completion",
+    "Message",
+    "ModelInfo",
+    "ProviderConfig",
+    "ProviderError",
+    "UnknownModel",
+    "complete",
+    "offered_models",
+    "resolve_model",
+]

@@ -1,0 +1,17 @@
+"""What one configured provider is. Imported by the settings, so it imports nothing itself."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+type ProviderKind = Literal["openai", "anthropic", "google", "openai_compatible"]
+
+
+@dataclass(frozen=True)
+class ProviderConfig:
+    """One entry of the setting `LLM_PROVIDERS`; a provider without a key or URL has none."""
+
+    name: str
+    kind: ProviderKind
+    api_key: str = field(repr=False)
+    base_url: str | None
+    models: tuple[str, ...]  # what is listed; the first is the default

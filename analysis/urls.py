@@ -1,0 +1,9 @@
+from rest_framework.routers import SimpleRouter
+
+from analysis.views import AnalysisViewSet, ModelViewSet
+
+router = SimpleRouter(trailing_slash=False, use_regex_path=False)
+router.register("analyses", AnalysisViewSet, basename="analysis")
+router.register("models", ModelViewSet, basename="model")
+
+urlpatterns = router.urls

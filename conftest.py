@@ -1,0 +1,83 @@
+import os
+
+# The tests' own configuration, before anything reads the environment: no key or setting of the
+# developer's shell may reach a test. Only the database is theirs to choose.
+DATABASE_URL = os.environ.get("DATABASE_URL")
+for name in list(os.environ):
+    if name.endswith(("_API_KEY", "_BASE_URL", "_MODELS", "_SECRET")) or name in {
+        "ALLOWED_HOSTS",
+        "CORS_ALLOWED_ORIGINS",
+        "CSRF_TRUSTED_ORIGINS",
+        "OPENAI_COMPATIBLE",
+        "REDIS_URL",
+        "RENDER",
+        "RENDER_EXTERNAL_HOSTNAME",
+        "SECRET_KEY",
+    }:
+        del os.environ[name]
+os.environ["DEBUG"] = "True"
+os.environ["DJANGO_SETTINGS_MODULE"] = "ultrai.settings"
+
+from ultrai.development import prepare  # noqa: E402
+
+prepare()
+
+import django  # noqa: E402
+
+django.setup()
+
+import asyncio  # noqa: E402
+from collections.abc import Callable  # noqa: E402
+
+import pytest  # noqa: E402
+from procrastinate import PsycopgConnector  # noqa: E402
+from procrastinate.contrib.django import app  # noqa: E402
+from procrastinate.contrib.django.utils import connector_params  # noqa: E402
+from rest_framework.test import APIClient  # noqa: E402
+
+from accounts.models import User  # noqa: E402
+from accounts.tokens import start_session  # noqa: E402
+
+PASSWORD = "correct horse battery staple"
+
+
+@pytest.fixture
+def alice(db) -> User:
+    return User.objects.create_user("alice@example.com", "Alice", PASSWORD)
+
+
+@pytest.fixture
+def bob(db) -> User:
+    return User.objects.create_user("bob@example.com", "Bob", PASSWORD)
+
+
+@pytest.fixture
+def anonymous() -> APIClient:
+    return APIClient()
+
+
+@pytest.fixture
+def client_of() -> Callable[[User], APIClient]:
+    """A client that is logged in as this user, with a real token."""
+
+    def client_of(user: User) -> APIClient:
+        client = APIClient()
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {start_session(user).access_token}")
+        return client
+
+    return client_of
+
+
+@pytest.fixture
+def run_jobs(transactional_db) -> Callable[[], None]:
+    """Run a real worker on the test's database until its queues are empty."""
+
+    async def work() -> None:
+        connector = PsycopgConnector(kwargs=connector_params(), min_size=1, max_size=2)
+        with app.replace_connector(connector):
+            async with app.open_async():
+                await app.run_worker_async(
+                    wait=False, concurrency=20, install_signal_handlers=False, listen_notify=False
+                )
+
+    return lambda: asyncio.run(work())

@@ -1,0 +1,67 @@
+"""The queue's own upkeep, and how its async jobs reach the database."""
+
+from collections.abc import Callable
+
+from asgiref.sync import sync_to_async
+from django.db import close_old_connections
+from django.db.models import CharField, Exists, Model, OuterRef, QuerySet, Value
+from django.db.models.functions import Cast, Concat
+from procrastinate import JobContext, RetryStrategy
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.models import ProcrastinateJob
+from procrastinate.exceptions import UniqueViolation
+from procrastinate.jobs import Status
+
+# A job that fails for a reason of ours (the database away, a bug) runs again after 2, 4, 8 s.
+RETRY = RetryStrategy(max_attempts=5, exponential_wait=2)
+# A job whose worker died this often is not run again: it may be what kills them.
+MAX_ATTEMPTS = 5
+# A worker's heartbeat comes every 5 s (settings); without one for this long it is dead.
+STALLED_AFTER_SECONDS = 30
+
+
+async def in_database[**P, T](function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run a function that uses the ORM, away from the event loop.
+
+    Its connection goes back to the pool at once, so no job holds one while it waits for a model.
+    """
+
+    def call() -> T:
+        close_old_connections()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            close_old_connections()
+
+    return await sync_to_async(call)()
+
+
+def without_job[M: Model](rows: QuerySet[M], lock: str) -> QuerySet[M, int]:
+    """Return the ids of those rows for which no job waits, by its queueing lock `lock` + id.
+
+    A job that runs does not count: the worker may have lost it while the database was away.
+    """
+    row_lock = Concat(Value(lock), Cast(OuterRef("pk"), CharField()))
+    waiting = ProcrastinateJob.objects.filter(queueing_lock=row_lock, status="todo")
+    return rows.filter(~Exists(waiting)).values_list("pk", flat=True)
+
+
+@app.periodic(cron="* * * * * */10")  # every 10 seconds: seconds come last
+@app.task(name="queue.rescue", queue="upkeep", queueing_lock="rescue", pass_context=True)
+async def rescue_stalled_jobs(context: JobContext, timestamp: int) -> None:
+    """Queue again what a dead worker held; by itself Procrastinate leaves it `doing` for ever."""
+    manager = context.app.job_manager
+    for job in await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_SECONDS):
+        try:
+            await manager.retry_job(job)
+        except UniqueViolation:  # queued again already: this one has nothing left to do
+            await manager.finish_job(job, Status.ABORTED, delete_job=True)
+
+
+@app.periodic(cron="17 * * * *")
+@app.task(name="queue.clean", queue="upkeep", queueing_lock="clean", pass_context=True)
+async def delete_finished_jobs(context: JobContext, timestamp: int) -> None:
+    """Forget what ended a week ago; the rows the jobs worked on tell the story."""
+    await context.app.job_manager.delete_old_jobs(
+        nb_hours=7 * 24, include_failed=True, include_cancelled=True, include_aborted=True
+    )

@@ -1,0 +1,71 @@
+import asyncio
+import logging
+import os
+import signal
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from procrastinate import PsycopgConnector
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.utils import connector_params
+
+logger = logging.getLogger(__name__)
+
+# SIGTERM is followed by SIGKILL 30 s later on the platform; unfinished jobs are queued again.
+GRACE_SECONDS = 20
+
+
+class Command(BaseCommand):
+    help = "Run the jobs: extraction of documents, analyses, upkeep. Stops at SIGTERM or SIGINT."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        asyncio.run(run_until_told_to_stop())
+
+
+async def run_until_told_to_stop() -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    while not stop.is_set():
+        # A worker ends by itself when it loses the database; it is started again here.
+        try:
+            await run_workers(stop)
+        except Exception:
+            logger.exception("The worker stopped")
+        if not stop.is_set():
+            await asyncio.sleep(1)
+
+
+async def run_workers(stop: asyncio.Event) -> None:
+    """Run one worker for each kind of load until told to stop, or until one of them ends.
+
+    Reading documents takes a core each; waiting for models takes none. Apart, neither keeps the
+    other waiting.
+    """
+    connector = PsycopgConnector(kwargs=connector_params(), min_size=1, max_size=4)
+    with app.replace_connector(connector):
+        async with app.open_async():
+            loads = {
+                "documents": (["documents"], os.cpu_count() or 1),
+                "analyses": (["analyses", "upkeep"], settings.WORKER_CONCURRENCY),
+            }
+            workers = [
+                asyncio.create_task(
+                    app.run_worker_async(
+                        name=name,
+                        queues=queues,
+                        concurrency=concurrency,
+                        shutdown_graceful_timeout=GRACE_SECONDS,
+                        install_signal_handlers=False,
+                    )
+                )
+                for name, (queues, concurrency) in loads.items()
+            ]
+            told = asyncio.create_task(stop.wait())
+            await asyncio.wait({*workers, told}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (*workers, told):
+                task.cancel()
+            for outcome in await asyncio.gather(*workers, return_exceptions=True):
+                if isinstance(outcome, Exception):
+                    raise outcome

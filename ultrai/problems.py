@@ -1,0 +1,138 @@
+"""Errors: every one, from every endpoint, leaves as an RFC 9457 problem document."""
+
+import logging
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import exception_handler as drf_exception_handler
+from rest_framework.views import set_rollback
+
+from ultrai.exceptions import DomainError
+
+logger = logging.getLogger(__name__)
+
+PROBLEM_JSON = "application/problem+json"
+DATABASE_ERRORS = (OperationalError, InterfaceError)
+DATABASE_RETRY_SECONDS = 5
+# HTML belongs here and nowhere else: staff and the docs page read these in a browser.
+HTML_PATHS = ("/admin", "/docs", "/static/")
+
+
+def problem(
+    status: int, code: str, detail: str, *, errors: Any = None, retry_after: int | None = None
+) -> dict[str, Any]:
+    """Return the one body every error has. `detail` is a sentence a person can act on."""
+    body = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+    }
+    if errors is not None:
+        body["errors"] = errors
+    if retry_after is not None:
+        body["retry_after"] = retry_after
+    return body
+
+
+def problem_response(status: int, code: str, detail: str, **extra: Any) -> JsonResponse:
+    """Return a problem document from outside DRF, with Retry-After where it is known."""
+    response = JsonResponse(
+        problem(status, code, detail, **extra), status=status, content_type=PROBLEM_JSON
+    )
+    if retry_after := extra.get("retry_after"):
+        response["Retry-After"] = str(retry_after)
+    return response
+
+
+def database_away(error: Exception) -> JsonResponse:
+    logger.warning("The database cannot be reached: %s", type(error).__name__)
+    return problem_response(
+        503,
+        "database_unavailable",
+        "The database cannot be reached at the moment. Try again in a few seconds.",
+        retry_after=DATABASE_RETRY_SECONDS,
+    )
+
+
+def first_sentence(errors: Any, path: str = "") -> str:
+    """Return the first message in DRF's nested errors, with the field it belongs to."""
+    if isinstance(errors, Mapping):
+        field, inner = next(iter(errors.items()))
+        within = path if field == "non_field_errors" else f"{path}.{field}".lstrip(".")
+        return first_sentence(inner, within)
+    if isinstance(errors, list):
+        return first_sentence(next(item for item in errors if item), path)
+    return f"{path}: {errors}" if path else str(errors)
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
+    """Turn what a view raised into a problem document; anything unknown stays a 500."""
+    if isinstance(error, DomainError):
+        set_rollback()
+        return problem_response(error.status, error.code, str(error))
+    if isinstance(error, DATABASE_ERRORS):
+        return database_away(error)
+    response = drf_exception_handler(error, context)  # knows Http404 and PermissionDenied too
+    if response is None:
+        return None
+    retry_after = response.get("Retry-After")
+    if isinstance(error, exceptions.ValidationError):
+        errors = response.data if isinstance(response.data, dict) else {"": response.data}
+        body = problem(400, "invalid", first_sentence(errors), errors=errors)
+    else:
+        detail = getattr(error, "detail", None) or response.data["detail"]
+        if isinstance(detail, Mapping):  # simplejwt's errors
+            detail = detail["detail"]
+        body = problem(
+            response.status_code,
+            getattr(detail, "code", "error"),
+            str(detail),
+            retry_after=int(retry_after) if retry_after else None,
+        )
+    return Response(
+        body,
+        status=response.status_code,
+        content_type=PROBLEM_JSON,
+        headers={k: v for k, v in response.items() if k in {"WWW-Authenticate", "Retry-After"}},
+    )
+
+
+class ProblemMiddleware:
+    """Outermost: whatever failed outside DRF leaves as a problem document as well."""
+
+    DETAILS = {
+        400: "The request could not be read.",
+        403: "This request is not allowed.",
+        404: "There is nothing at this address.",
+        405: "This address does not know the method.",
+        413: "The request is too large.",
+        500: "Something failed on our side. It is logged, and not your fault.",
+    }
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if (
+            response.status_code >= 400
+            and response.get("Content-Type", "").startswith("text/html")
+            and not request.path.startswith(HTML_PATHS)
+        ):
+            phrase = HTTPStatus(response.status_code).phrase
+            return problem_response(
+                response.status_code,
+                phrase.lower().replace(" ", "_"),
+                self.DETAILS.get(response.status_code, f"{phrase}."),
+            )
+        return response
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        return database_away(error) if isinstance(error, DATABASE_ERRORS) else None

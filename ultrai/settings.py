@@ -1,0 +1,387 @@
+"""All settings, and the only reader of the environment.
+
+A missing or malformed variable stops the process with one line that names it and shows a value
+that would do. Values themselves are never printed: they may be secrets.
+"""
+
+import os
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import urlsplit
+
+import dj_database_url
+
+from analysis.providers.config import ProviderConfig, ProviderKind
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VERSION = "1.0.0"
+
+
+# Reading the environment
+
+
+def stop(name: str, problem: str, example: str) -> NoReturn:
+    """End the process with one line; SystemExit prints it without a traceback."""
+    raise SystemExit(f"{name} {problem}. Example: {name}={example}")
+
+
+def env(name: str, default: str | None = None, *, example: str = "") -> str:
+    """Return the variable, stripped; empty counts as unset. Without a default it is required."""
+    value = os.environ.get(name, "").strip()
+    if value:
+        return value
+    if default is None:
+        stop(name, "is required and not set", example)
+    return default
+
+
+def env_bool(name: str, default: bool) -> bool:
+    value = env(name, str(default)).lower()
+    if value not in {"true", "false"}:
+        stop(name, "must be True or False", str(default))
+    return value == "true"
+
+
+def env_int(name: str, default: int, minimum: int = 0, maximum: int = 1_000_000) -> int:
+    value = env(name, str(default))
+    if not re.fullmatch(r"\d{1,9}", value) or not minimum <= int(value) <= maximum:
+        stop(name, f"must be a whole number from {minimum} to {maximum}", str(default))
+    return int(value)
+
+
+def env_list(
+    name: str, default: str = "", *, valid: Callable[[str], bool] = bool, example: str = ""
+) -> list[str]:
+    """Return the comma-separated items of a variable, each checked by `valid`."""
+    items = [item.strip() for item in env(name, default).split(",") if item.strip()]
+    if not all(valid(item) for item in items):
+        stop(name, "has an item that is not of the expected form", example)
+    return items
+
+
+def env_secret(name: str) -> str:
+    value = env(name, example="$(openssl rand -base64 48)")
+    if len(value) < 32:
+        stop(name, "must be at least 32 characters of randomness", "$(openssl rand -base64 48)")
+    return value
+
+
+def is_origin(value: str) -> bool:
+    parts = urlsplit(value)
+    return parts.scheme in {"http", "https"} and bool(parts.netloc) and not parts.path.strip("/")
+
+
+def is_host(value: str) -> bool:
+    name, address = r"\.?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", r"\[[0-9a-fA-F:]+\]"
+    return re.fullmatch(rf"\*|{name}|{address}", value) is not None
+
+
+def env_url(name: str, schemes: set[str], example: str, default: str | None = None) -> str:
+    value = env(name, default, example=example)
+    try:
+        parts = urlsplit(value)
+        _ = parts.port  # raises ValueError when it is not a number
+    except ValueError:
+        stop(name, "is not a URL", example)
+    if value and parts.scheme not in schemes:
+        stop(name, f"must start with {' or '.join(f'{s}://' for s in sorted(schemes))}", example)
+    return value
+
+
+# The process
+
+DEBUG = env_bool("DEBUG", default=False)
+SECRET_KEY = env_secret("SECRET_KEY")
+JWT_SECRET = env_secret("JWT_SECRET")
+LOG_LEVEL = env("LOG_LEVEL", "INFO").upper()
+if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
+    stop("LOG_LEVEL", "must be DEBUG, INFO, WARNING, ERROR or CRITICAL", "INFO")
+
+ALLOWED_HOSTS = env_list(
+    "ALLOWED_HOSTS",
+    "localhost,127.0.0.1,[::1]" if DEBUG else "",
+    valid=is_host,
+    example="api.example.com,.example.org",
+)
+CSRF_TRUSTED_ORIGINS = env_list(
+    "CSRF_TRUSTED_ORIGINS", valid=is_origin, example="https://admin.example.com"
+)
+if RENDER_HOST := env("RENDER_EXTERNAL_HOSTNAME", ""):
+    ALLOWED_HOSTS.append(RENDER_HOST)
+    CSRF_TRUSTED_ORIGINS.append(f"https://{RENDER_HOST}")
+if not ALLOWED_HOSTS:
+    stop("ALLOWED_HOSTS", "is required and not set", "api.example.com")
+CORS_ALLOWED_ORIGINS = env_list(
+    "CORS_ALLOWED_ORIGINS", valid=is_origin, example="https://app.example.com"
+)
+
+WEB_CONCURRENCY = env_int("WEB_CONCURRENCY", 2, minimum=1, maximum=256)  # gunicorn processes
+WEB_THREADS = env_int("WEB_THREADS", 8, minimum=1, maximum=256)  # threads in each of them
+WORKER_CONCURRENCY = env_int("WORKER_CONCURRENCY", 200, minimum=1, maximum=2_000)  # jobs at once
+
+# Applications
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "corsheaders",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "procrastinate.contrib.django",
+    "ultrai",
+    "accounts",
+    "documents",
+    "analysis",
+]
+
+MIDDLEWARE = [
+    "ultrai.problems.ProblemMiddleware",  # outermost: it sees every error
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "ultrai.urls"
+WSGI_APPLICATION = "ultrai.wsgi.application"
+APPEND_SLASH = False  # the API's paths have no trailing slash; a redirect would lose a POST body
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# Database, cache, queue
+
+DATABASE_EXAMPLE = "postgresql://user:password@host:5432/ultrai"
+# dj-database-url reads %2F-escaped and ?host= socket folders as well as hosts, and TLS options.
+DATABASES = {
+    "default": dj_database_url.parse(
+        env_url("DATABASE_URL", {"postgres", "postgresql"}, DATABASE_EXAMPLE),
+        conn_health_checks=True,
+    )
+}
+if not DATABASES["default"]["NAME"]:
+    stop("DATABASE_URL", "does not name a database", DATABASE_EXAMPLE)
+DATABASES["default"]["OPTIONS"] = {
+    # A blackholed server must not hold a request: the health check has to answer within 3 s.
+    "connect_timeout": 2,
+    **DATABASES["default"].get("OPTIONS", {}),
+    "pool": {
+        "min_size": env_int("DATABASE_POOL_MIN", 1),
+        # One connection a thread is enough: a request uses one at a time.
+        "max_size": max(env_int("DATABASE_POOL_MAX", WEB_THREADS, 1), 1),
+        "timeout": 2,
+    },
+}
+
+REDIS_URL = env_url("REDIS_URL", {"redis", "rediss"}, "redis://host:6379/0", default="")
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
+    }
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+
+PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "jobs"  # documents/jobs.py, analysis/jobs.py ...
+PROCRASTINATE_WORKER_DEFAULTS = {
+    "delete_jobs": "successful",  # our own rows tell the history; a long table slows start-up
+    "update_heartbeat_interval": 5.0,
+    "stalled_worker_timeout": 60.0,
+}
+
+# Accounts
+
+AUTH_USER_MODEL = "accounts.User"
+PASSWORD_HASHERS = ["accounts.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
+    for name, options in {
+        "UserAttributeSimilarityValidator": {"user_attributes": ("email", "username")},
+        "MinimumLengthValidator": {"min_length": 12},
+        "CommonPasswordValidator": {},
+    }.items()
+]
+SIMPLE_JWT = {
+    "ALGORITHM": "HS256",
+    "SIGNING_KEY": JWT_SECRET,
+    "ISSUER": "ultrai",
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=env_int("ACCESS_TOKEN_MINUTES", 60, minimum=1)),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=env_int("REFRESH_TOKEN_DAYS", 30, minimum=1)),
+}
+
+# Requests and uploads
+
+MAX_UPLOAD_BYTES = env_int("MAX_UPLOAD_MB", 20, minimum=1, maximum=200) * 1024 * 1024
+# Bodies that are read whole (JSON, forms); files are streamed and have the limit above.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.SessionJWTAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["ultrai.api.StrictJSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "ultrai.api.AlwaysJSON",
+    "DEFAULT_PAGINATION_CLASS": "ultrai.api.CursorPages",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "ultrai.problems.exception_handler",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "UltrAI Core",
+    "VERSION": VERSION,
+    "DESCRIPTION": "Ask several language models the same question about a document; "
+    "trust, compare and keep what comes back.",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"persistAuthorization": True, "displayRequestDuration": True},
+    "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "ultrai.openapi.describe_problems",
+    ],
+    "ENUM_NAME_OVERRIDES": {
+        "AnalysisStatus": "analysis.models.Analysis.Status",
+        "DocumentStatus": "documents.models.Document.Status",
+        "ResultStatus": "analysis.models.AnalysisResult.Status",
+        "HealthStatus": ["ok", "degraded", "error"],
+        "DatabaseHealthStatus": ["ok", "error"],
+    },
+    "TAGS": [
+        {"name": "accounts", "description": "Register, log in, and who am I."},
+        {"name": "documents", "description": "Upload, read, rename and delete documents."},
+        {"name": "analyses", "description": "Ask one prompt of many models, read what came back."},
+        {"name": "service", "description": "Is it alive, and what does it offer."},
+    ],
+}
+
+# Static files: the admin's and the docs page's own assets, served by whitenoise
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},  # nothing uses files
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+# Transport
+
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")  # set by the platform's proxy
+SECURE_SSL_REDIRECT = not DEBUG
+SECURE_REDIRECT_EXEMPT = [r"^health(/|$)"]  # the platform probes over plain HTTP
+SECURE_HSTS_SECONDS = 0 if DEBUG else 365 * 24 * 3600
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
+X_FRAME_OPTIONS = "DENY"
+SECURE_CSP = {
+    "default-src": ["'self'"],
+    "img-src": ["'self'", "data:"],
+    "style-src": ["'self'", "'unsafe-inline'"],  # Swagger UI sets styles on its elements
+    "object-src": ["'none'"],
+    "base-uri": ["'self'"],
+    "frame-ancestors": ["'none'"],
+}
+
+# Language models: a provider exists when its key (or, for compatible servers, its URL) is set
+
+
+def env_provider(
+    name: str, kind: ProviderKind, models: str, key: str, base_url: str = ""
+) -> ProviderConfig:
+    """Read NAME_BASE_URL and NAME_MODELS of a provider whose key is at hand."""
+    prefix = name.upper().replace("-", "_")
+    return ProviderConfig(
+        name=name,
+        kind=kind,
+        api_key=key,
+        base_url=base_url
+        or env_url(f"{prefix}_BASE_URL", {"http", "https"}, "https://api.example.com/v1", "")
+        or None,
+        models=tuple(env_list(f"{prefix}_MODELS", models, example="model-a,model-b")),
+    )
+
+
+DEFAULT_MODELS: dict[ProviderKind, str] = {
+    "openai": "gpt-5-mini,gpt-5",
+    "anthropic": "claude-sonnet-4-5,claude-haiku-4-5",
+    "google": "gemini-2.5-flash,gemini-2.5-pro",
+}
+LLM_PROVIDERS: dict[str, ProviderConfig] = {}
+for _kind, _models in DEFAULT_MODELS.items():
+    if _key := env(f"{_kind.upper()}_API_KEY", ""):
+        LLM_PROVIDERS[_kind] = env_provider(_kind, _kind, _models, _key)
+for _name in env_list(
+    "OPENAI_COMPATIBLE",
+    valid=lambda item: (
+        re.fullmatch(r"[a-z][a-z0-9-]{0,29}", item) is not None
+        and item not in {"openai", "anthropic", "google", "builtin"}
+    ),
+    example="mistral,ollama",
+):
+    _prefix = _name.upper().replace("-", "_")
+    LLM_PROVIDERS[_name] = env_provider(
+        _name,
+        "openai_compatible",
+        env(f"{_prefix}_MODELS", example="model-a,model-b"),
+        env(f"{_prefix}_API_KEY", ""),
+        env_url(f"{_prefix}_BASE_URL", {"http", "https"}, "https://api.example.com/v1"),
+    )
+
+# Logging: one line an event, to standard error, which the platform collects
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {
+        "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
+        # A line for each poll and each model call's HTTP request is noise at INFO.
+        "procrastinate": {"level": "DEBUG" if LOG_LEVEL == "DEBUG" else "WARNING"},
+        "httpx": {"level": "WARNING"},
+    },
+}

@@ -1,0 +1,40 @@
+"""The API's endpoints, walked from the URLconf: a promise about all of them forgets none."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.urls import URLPattern, URLResolver, get_resolver
+from rest_framework.views import APIView
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    name: str
+    view: type[APIView]
+    methods: dict[str, str]  # HTTP method -> the viewset's action
+    route: str
+
+    @property
+    def is_detail(self) -> bool:
+        return "<" in self.route
+
+
+def endpoints() -> Iterator[Endpoint]:
+    """Every route of the API; the admin's are Django's own."""
+    for route, pattern in walk(get_resolver(), ""):
+        view = getattr(pattern.callback, "cls", None)
+        if view is not None and issubclass(view, APIView):
+            actions = getattr(pattern.callback, "actions", None) or {"get": "get"}
+            methods = {m: action for m, action in actions.items() if m in view.http_method_names}
+            options = getattr(pattern.callback, "initkwargs", {})
+            configured = type(view.__name__, (view,), {**options, "__module__": view.__module__})
+            yield Endpoint(pattern.name or "", configured, methods, route)
+
+
+def walk(resolver: URLResolver, prefix: str) -> Iterator[tuple[str, URLPattern]]:
+    for pattern in resolver.url_patterns:
+        route = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from walk(pattern, route)
+        else:
+            yield route, pattern

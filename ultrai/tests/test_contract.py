@@ -1,0 +1,88 @@
+"""Promises that every endpoint keeps."""
+
+import pytest
+from django.core.management import call_command
+from django.urls import reverse
+from rest_framework.permissions import IsAuthenticated
+
+from analysis.services import request_analysis
+from documents.tests.factories import make_document
+from ultrai.tests.endpoints import endpoints
+
+ENDPOINTS = list(endpoints())
+
+# Adding a name is a reviewed decision.
+OPEN = {
+    "service",
+    "health",
+    "health-live",
+    "health-database",
+    "schema",
+    "docs",
+    "auth-register",
+    "auth-login",
+    "auth-refresh",
+}
+OWNED = [(e.name, method) for e in ENDPOINTS if e.is_detail for method in e.methods]
+
+
+def test_every_endpoint_needs_login_unless_listed():
+    closed = {e.name for e in ENDPOINTS if IsAuthenticated in e.view.permission_classes}
+
+    assert {e.name for e in ENDPOINTS} - closed == OPEN
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [(e.name, m) for e in ENDPOINTS if e.name not in OPEN for m in e.methods],
+)
+def test_anonymous_is_401(anonymous, name, method):
+    is_detail = (name, method) in OWNED
+
+    response = anonymous.generic(method, reverse(name, args=[1] if is_detail else []))
+
+    assert response.status_code == 401
+    assert response["Content-Type"] == "application/problem+json"
+
+
+@pytest.fixture
+def owned(alice):
+    """Alice's rows, by the beginning of the route's name."""
+    document = make_document(alice)
+    analysis = request_analysis(
+        user=alice, document=document, prompt="What?", models=["builtin:summary"]
+    )
+    return {"document": document.pk, "analysis": analysis.pk}
+
+
+@pytest.mark.parametrize("who", ["alice", "bob"])
+@pytest.mark.parametrize(("name", "method"), OWNED)
+def test_only_the_owner_finds_it(name, method, who, owned, client_of, request):
+    client = client_of(request.getfixturevalue(who))
+    pk = owned[name.partition("-")[0]]
+
+    response = client.generic(method, reverse(name, args=[pk]), "{}", "application/json")
+
+    assert (response.status_code == 404) == (who == "bob")
+
+
+def test_a_client_cannot_point_at_somebody_elses_document(alice, bob, client_of):
+    document = make_document(alice)
+
+    response = client_of(bob).post(
+        reverse("analysis-list"),
+        {"document_id": document.pk, "models": ["builtin:summary"], "prompt": "What?"},
+    )
+
+    assert response.status_code == 400
+    assert list(response.json()["errors"]) == ["document_id"]
+
+
+def test_no_path_of_the_api_ends_with_a_slash():
+    assert [e.route for e in ENDPOINTS if e.route.endswith("/")] == []
+
+
+@pytest.mark.django_db
+def test_migrations_match_the_models():
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)

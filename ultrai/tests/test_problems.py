@@ -1,0 +1,154 @@
+"""Bad input gets a clear error: a problem document, never a 500."""
+
+import pytest
+from django.urls import reverse
+
+from documents.models import Document
+
+LIST = reverse("document-list")
+DOCUMENT = '{"filename": "a.txt", "content": %s}'
+
+
+@pytest.mark.parametrize(
+    ("body", "part_of_detail"),
+    [
+        ("", "filename: This field is required"),
+        ("{", "not valid JSON"),
+        ("nonsense", "not valid JSON"),
+        ("[1]", "Invalid data"),
+        ('"text"', "Invalid data"),
+        ("null", "No data provided"),
+        ("[" * 100_000 + "]" * 100_000, "nested too deeply"),
+        ('{"a":' * 100_000 + "1" + "}" * 100_000, "nested too deeply"),
+        (DOCUMENT % r'"NUL \u0000 inside"', "must not contain NUL"),
+        (DOCUMENT % r'"half a pair \ud800"', "not valid Unicode"),
+        (DOCUMENT % "NaN", "NaN is not JSON"),
+        (DOCUMENT % "-Infinity", "-Infinity is not JSON"),
+        (DOCUMENT % "1" + "1" * 5_000, "not valid JSON"),
+        (DOCUMENT % ("1" * 5_000), "not valid JSON"),
+        ('{"filename": "a", "filename": "b", "content": "c"}', "names the same key twice"),
+        (DOCUMENT % '{"an": "object"}', "content: Not a valid string"),
+        (b'{"filename": "\xff\xfe", "content": "x"}', "not valid Unicode"),
+    ],
+)
+def test_a_body_that_cannot_be_used_is_400_with_a_reason(alice, client_of, body, part_of_detail):
+    response = client_of(alice).generic("POST", LIST, body, "application/json")
+
+    assert response.status_code == 400
+    assert response["Content-Type"] == "application/problem+json"
+    assert part_of_detail in response.json()["detail"]
+    assert not Document.objects.exists()
+
+
+def test_an_escaped_backslash_before_u0000_is_ordinary_text(alice, client_of):
+    response = client_of(alice).generic(
+        "POST", LIST, DOCUMENT % r'"a regex: \\u0000"', "application/json"
+    )
+
+    assert response.status_code == 201
+    assert Document.objects.get().content == r"a regex: \u0000"
+
+
+def test_a_json_body_over_the_limit_is_413(alice, client_of):
+    body = DOCUMENT % ('"' + "x" * 10_000_000 + '"')
+
+    response = client_of(alice).generic("POST", LIST, body, "application/json")
+
+    assert response.status_code == 413
+    assert "multipart/form-data" in response.json()["detail"]
+
+
+@pytest.mark.parametrize("media_type", ["text/xml", "application/x-www-form-urlencoded", "nonsense"])
+def test_a_media_type_that_is_not_read_is_415(alice, client_of, media_type):
+    response = client_of(alice).generic("POST", LIST, "<a/>", media_type)
+
+    assert response.status_code == 415
+    assert response.json()["code"] == "unsupported_media_type"
+
+
+@pytest.mark.parametrize("body", ["", "no boundary here", "--x\r\nbroken"])
+def test_a_broken_multipart_body_is_400(alice, client_of, body):
+    response = client_of(alice).generic("POST", LIST, body, "multipart/form-data; boundary=x")
+
+    assert response.status_code == 400
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/nothing",
+        "/documents/999999",
+        "/documents/" + "9" * 5_000,
+        "/documents/0",
+        "/documents/-1",
+        "/documents/abc",
+        "/documents/1/",
+        "/documents/%00",
+        "/analyses/12345678901234567890",
+    ],
+)
+def test_what_is_not_there_is_404_as_a_problem(alice, client_of, path):
+    response = client_of(alice).get(path)
+
+    assert response.status_code == 404
+    assert response["Content-Type"] == "application/problem+json"
+    assert response.json()["code"] == "not_found"
+
+
+def test_a_404_is_a_problem_in_debug_too(alice, client_of, settings):
+    settings.DEBUG = True
+
+    response = client_of(alice).get("/nothing")
+
+    assert response.json() == {
+        "type": "about:blank",
+        "title": "Not Found",
+        "status": 404,
+        "detail": "There is nothing at this address.",
+        "code": "not_found",
+    }
+
+
+def test_a_method_that_is_not_offered_is_405(alice, client_of):
+    response = client_of(alice).put(LIST, {})
+
+    assert response.status_code == 405
+    assert response["Allow"] == "GET, POST, HEAD, OPTIONS"
+    assert response.json()["code"] == "method_not_allowed"
+
+
+def test_validation_errors_come_by_field_with_a_summary(alice, client_of):
+    response = client_of(alice).post(reverse("analysis-list"), {"models": ["builtin:nonsense"]})
+
+    body = response.json()
+    assert sorted(body["errors"]) == ["models", "prompt"]
+    assert body["detail"] == "prompt: This field is required."
+    assert body["code"] == "invalid"
+
+
+@pytest.mark.parametrize("cursor", ["garbage", "AAAA", "%00", "cD0x"])
+def test_a_broken_cursor_is_an_error_or_the_first_page_never_a_500(alice, client_of, cursor):
+    response = client_of(alice).get(LIST + f"?cursor={cursor}")
+
+    assert response.status_code in {200, 404}
+
+
+def test_an_unknown_host_is_400_as_a_problem(anonymous, settings):
+    settings.ALLOWED_HOSTS = ["api.example.com"]
+
+    response = anonymous.get("/health/live", headers={"Host": "evil.example.com"})
+
+    assert response.status_code == 400
+    assert response["Content-Type"] == "application/problem+json"
+
+
+def test_an_error_of_ours_is_a_500_problem_without_details(alice, client_of, settings):
+    settings.MAX_UPLOAD_BYTES = None  # breaks the view
+    client = client_of(alice)
+    client.raise_request_exception = False
+
+    response = client.generic("POST", LIST, "x", "multipart/form-data; boundary=x")
+
+    assert response.status_code == 500
+    assert response["Content-Type"] == "application/problem+json"
+    assert response.json()["code"] == "internal_server_error"
