@@ -17,6 +17,11 @@ from documents.models import Document, both_or_neither
 LEASE = timedelta(seconds=20)
 
 
+def storable(text: str) -> str:
+    """Return what PostgreSQL can keep: models now and then write NUL or half a surrogate pair."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
 class AnalysisQuerySet(models.QuerySet["Analysis"]):
     def visible_to(self, user: User | AnonymousUser) -> Self:
         """The one place that decides whose analyses a user may see."""
@@ -263,7 +268,7 @@ class AnalysisResult(models.Model):
         return self._record(
             lease,
             status=self.Status.SUCCEEDED,
-            response=completion.text,
+            response=storable(completion.text),
             resolved_model=completion.resolved_model[:200],
             input_tokens=completion.input_tokens,
             output_tokens=completion.output_tokens,
@@ -280,7 +285,7 @@ class AnalysisResult(models.Model):
             lease,
             status=self.Status.FAILED,
             error_code=code,
-            error=message,
+            error=storable(message),
             latency_ms=latency_ms,
             finished_at=Now(),
         )

@@ -44,10 +44,13 @@ class ParametersSerializer(serializers.Serializer[Any]):
         min_value=1, max_value=600, required=False, help_text="Seconds for one call."
     )
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if unknown := sorted(set(self.initial_data) - set(self.fields)):
-            raise serializers.ValidationError(dict.fromkeys(unknown, "There is no such parameter."))
-        return attrs
+    def to_internal_value(self, data: Any) -> Any:
+        # A misspelt parameter that is ignored would cost money and prove nothing.
+        if isinstance(data, dict) and (unknown := sorted(set(data) - set(self.fields))):
+            raise serializers.ValidationError(
+                {name: ["There is no such parameter."] for name in unknown}
+            )
+        return super().to_internal_value(data)
 
 
 class AnalysisRequestSerializer(serializers.Serializer[Analysis]):

@@ -54,7 +54,7 @@ LOCALE = ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UT
 _users_locks: dict[tuple[int, Path], int] = {}  # by process id: a forked child has not called start
 
 
-class EmbeddedPostgresUnavailable(Exception):  # noqa: N818 # "Error" would add nothing
+class EmbeddedPostgresUnavailable(Exception):
     """The embedded PostgreSQL cannot run here; the message says what to do."""
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from analysis.providers.interface import Message, ModelInfo, ProviderError, Purpose
-from analysis.providers.terms import Stems, count_words, key_terms
+from analysis.providers.terms import count_words, key_terms, shared_terms
 from analysis.providers.text import NEGATIONS, WORD, Sentence, sentences, stems
 
 PROVIDER = "builtin"
@@ -211,20 +211,11 @@ def _essentials(text: str) -> frozenset[str]:
 
 
 def _merge_terms(answers: Sequence[tuple[str, str]]) -> str:
-    """Order the terms of all answers by how many of them use each."""
-    names: dict[Stems, str] = {}
-    support: Counter[Stems] = Counter()
-    total: Counter[Stems] = Counter()
-    for _, text in answers:
-        for term in key_terms(text, MOST_TERMS):
-            names.setdefault(term.stems, term.text)
-            support[term.stems] += 1
-            total[term.stems] += term.count
-    order = sorted(names, key=lambda key: (-support[key], -total[key]))[:MOST_TERMS]
+    """The terms of all answers, those that most of them use first."""
     head = f"Lexical merge of {len(answers)} answers, not reasoned: their key terms and counts."
     lines = [
-        f"- {names[key]} ({total[key]}): {_support(support[key], len(answers)).lower()}"
-        for key in order
+        f"- {term.text} ({term.count}): {_support(count, len(answers)).lower()}"
+        for term, count in shared_terms([text for _, text in answers], MOST_TERMS)
     ]
     return "\n".join([head, "", *lines])
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
+import httpx2
 from pydantic_ai import exceptions as sdk
 from pydantic_ai.messages import ModelResponse
 
@@ -86,7 +87,7 @@ def _code(error: Exception, words: str) -> ErrorCode:
     is_refusal = isinstance(error, sdk.ModelRequestRejectedError | sdk.ModelRateLimitError)
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or (is_refusal and _TOO_LONG.search(words)):
         return "context_too_long"
-    if status is None and any(_CUT_OFF.search(str(cause)) for cause in _causes(error)):
+    if status is None and any(_is_cut_off(cause) for cause in _causes(error)):
         return "truncated"
     if getattr(error, "phase", None) in {"pool", "connect"}:
         return "connection"  # nothing was sent, even where the reason was a timeout
@@ -97,6 +98,10 @@ def _code(error: Exception, words: str) -> ErrorCode:
         return "timeout"
     is_ours = status is not None and status < HTTPStatus.INTERNAL_SERVER_ERROR
     return "refused_request" if is_ours else "server_error"
+
+
+def _is_cut_off(error: BaseException) -> bool:
+    return isinstance(error, httpx2.DecodingError) or _CUT_OFF.search(str(error)) is not None
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -112,8 +117,10 @@ def _words(body: Any) -> str:
             return body
         case [first, *_]:
             return _words(first)
-        case {"error": {} as inner} | {"message": inner} | {"detail": inner} | {"error": inner}:
+        case {"error": {} as inner} | {"message": inner} | {"detail": inner} | {"msg": inner}:
             return _words(inner)
+        case {"error": str() as words}:
+            return words
     return ""
 
 

@@ -15,7 +15,6 @@ from analysis.providers.config import ProviderConfig
 from analysis.providers.failures import explain, explain_reply
 from analysis.providers.interface import Completion, Message
 
-
 # What pydantic-ai stumbles over when a server answers 200 with something of another shape.
 _MISSHAPEN = (
     AttributeError,

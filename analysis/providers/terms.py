@@ -3,7 +3,7 @@
 import re
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from analysis.providers.text import WORD, content_stem
@@ -61,6 +61,18 @@ def key_terms(text: str, most: int) -> list[Term]:
             if key in forms:
                 forms[key][tokens.form(first, length)] += 1
     return [Term(form.most_common(1)[0][0], key, counts[key]) for key, form in forms.items()]
+
+
+def shared_terms(texts: Sequence[str], most: int) -> list[tuple[Term, int]]:
+    """The key terms of all texts together, each with the number of texts that use it."""
+    tokens = [_Tokens(text) for text in texts]
+    lengths = range(1, LONGEST_TERM + 1)
+    used = [{key for length in lengths for key in text.phrases(length)} for text in tokens]
+    terms = [
+        (term, sum(term.stems in keys for keys in used))
+        for term in key_terms("\n\n".join(texts), most)
+    ]
+    return sorted(terms, key=lambda pair: (-pair[1], -pair[0].count))
 
 
 def count_words(words: str, text: str) -> list[tuple[str, int]]:

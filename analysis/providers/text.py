@@ -20,12 +20,14 @@ _BOUNDARY = re.compile(
 )
 _BULLET = re.compile(r"[ \t]*(?:[-*•\u2013·#>|]|\(?\w{1,3}[.)])[ \t]")
 _ABBREVIATION = re.compile(
-    r"(?:\b\w|\b\d{1,2}|\b(?:dr|mr|mrs|ms|prof|st|no|nr|art|abs|vgl|bzw|ca|etc|cf|vs|fig|sec|sig"
-    r"|inc|ltd|pp|p\.ex|e\.g|i\.e|al))$",
+    r"\b(?:\w|\d{1,2}|dr|mr|mrs|ms|prof|st|no|nr|art|abs|vgl|bzw|gem|ggf|evtl|inkl|usw|ca|cf|vs"
+    r"|fig|sec|sig|inc|ltd|co|pp|al|approx|mio|mrd|jan|feb|mar|apr|jun|jul|aug|sept?|oct|okt|nov"
+    r"|dec|dez)$",
     re.IGNORECASE,
 )
 
-# Too common to say what a text is about: English, German, French, Spanish, Italian.
+# Too common to say what a text is about: English, German, French, Spanish, Italian, and a
+# few Chinese signs.
 STOP_WORDS = frozenset(
     """
     a about above after again all also am an and any are as at be because been before being below
@@ -49,6 +51,7 @@ STOP_WORDS = frozenset(
     agli ai al alla alle anche che chi ci come con cosa da dal dalla dei del della delle di dove e
     è gli ha hanno i il in io la le lo ma nel nella non o per perché più quale quando quanto questa
     questo se si sono su sua sul sulla tra un una uno
+    的 是 了 在 和 有 不 为 以 及 其 或 与
     """.split()  # noqa: SIM905 - a list of four hundred quoted words is no clearer
 )
 
@@ -81,7 +84,7 @@ def content_stem(word: str) -> str:
     if word in STOP_WORDS or len(word) > LONGEST_WORD:
         return ""
     if len(word) == 1:
-        return word if "\u3040" <= word <= "\u9fff" else ""
+        return word if "\u30a0" <= word <= "\u9fff" else ""  # hiragana is mostly grammar
     if word[0].isdigit():
         return word
     return (word[:-1] if len(word) > 4 and word.endswith("s") else word)[:7]

@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import json
 import socket
 import subprocess
@@ -27,7 +28,7 @@ from analysis.providers import (
 KEY = "sk-secret-0123456789abcdef"
 OPENAI, ANTHROPIC = "openai:gpt-5-mini", "anthropic:claude-haiku-4-5"
 GOOGLE, COMPATIBLE = "google:gemini-2.5-flash", "mistral:mistral-small-latest"
-ALL = [OPENAI, ANTHROPIC, GOOGLE, COMPATIBLE]
+MODELS = [OPENAI, ANTHROPIC, GOOGLE, COMPATIBLE]
 MESSAGES = [
     Message("system", "Answer from the document.", "instructions"),
     Message("user", "The notice period is 90 days.", "document"),
@@ -35,19 +36,26 @@ MESSAGES = [
 ]
 
 
-def configure(settings, **addresses):
-    kinds = {"mistral": "openai_compatible"}
+# The providers, played by servers on real sockets
+
+
+def configure(settings, *, key=KEY, **addresses):
     settings.LLM_PROVIDERS = {
-        name: ProviderConfig(name, kinds.get(name, name), KEY, address, (model.split(":")[1],))
-        for name, address in addresses.items()
-        for model in ALL
-        if model.startswith(name)
+        provider: ProviderConfig(
+            name=provider,
+            kind="openai_compatible" if provider == "mistral" else provider,
+            api_key=key,
+            base_url=addresses[provider],
+            models=(name,),
+        )
+        for provider, name in (model.split(":") for model in MODELS)
+        if provider in addresses
     }
 
 
 @pytest.fixture
-def providers(settings, llmock):
-    """All four kinds of provider, played by llmock on a real socket."""
+def mock(settings, llmock):
+    """Speaks all four protocols, faults included."""
     configure(
         settings,
         openai=llmock.base_url("openai"),
@@ -58,46 +66,55 @@ def providers(settings, llmock):
     return llmock
 
 
+class Server(ThreadingHTTPServer):
+    """Gives every request the reply it was told to give, and counts its connections."""
+
+    def reply(self, status, body, *, length=None, **headers):
+        text = body if isinstance(body, str) else json.dumps(body)
+        self.status, self.body, self.headers = status, text.encode(), headers
+        self.length = len(self.body) if length is None else length
+
+    def handle_error(self, request, client_address):
+        """A client that hangs up is part of the test."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.connections.add(self.client_address)
+        self.send_response(self.server.status)
+        for name, value in {"Content-Type": "application/json", **self.server.headers}.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(self.server.length))
+        self.end_headers()
+        for byte in self.server.body:
+            self.wfile.write(bytes([byte]))
+            time.sleep(self.server.pause)
+        self.close_connection = self.server.length != len(self.server.body)
+
+    def log_message(self, *args):
+        pass
+
+
 @pytest.fixture
 def server(settings):
-    """All four kinds of provider, played by a server that gives the reply it is told to give."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self):
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self.server.ports.add(self.client_address[1])
-            self.server.give(self)
-
-        def log_message(self, *args):
-            pass
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = False
-        def handle_error(self, request, client_address):
-            pass
-        def reply(self, status, body, **headers):
-            content = body if isinstance(body, str) else json.dumps(body)
-
-            def give(handler):
-                handler.send_response(status)
-                handler.send_header("Content-Type", "application/json")
-                handler.send_header("Content-Length", str(len(content.encode())))
-                for name, value in headers.items():
-                    handler.send_header(name.replace("_", "-"), value)
-                handler.end_headers()
-                handler.wfile.write(content.encode())
-
-            self.give = give
-
+    """Says what llmock cannot say: the providers' documented bodies, and broken replies."""
     with Server(("127.0.0.1", 0), Handler) as server:
-        server.ports = set()
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        server.connections, server.pause = set(), 0
         address = f"http://127.0.0.1:{server.server_port}"
         configure(settings, openai=address, anthropic=address, google=address, mistral=address)
+        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
         yield server
         server.shutdown()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_leaks():
+    """Whatever was left open is found now, while warnings are errors."""
+    yield
+    gc.collect()
 
 
 def ask(model, **parameters):
@@ -110,73 +127,441 @@ def failure(model, **parameters):
     return caught.value
 
 
-@pytest.mark.parametrize("model", ALL)
-def test_x(providers, model):
-    providers.reply("90 days.")
-    print(ask(model, temperature=0.3, seed=3, max_tokens=100))
-    r = providers.last_request
-    print(r)
+def shown(error):
+    return error.code, error.message, error.retry_after, error.status
 
-@pytest.mark.parametrize("model", ALL)
-@pytest.mark.parametrize("status", [400,401,403,404,413,429,500,503,529])
-def test_y(providers, model, status):
-    providers.fail(status, retry_after=7 if status == 429 else None)
-    e = failure(model)
-    print(status, model, e.code, repr(e.message), e.retry_after, e.status)
 
-@pytest.mark.parametrize("model", ALL)
-def test_z(providers, model):
-    providers.add(Reply("I cannot", finish_reason="content_filter"))
-    try: print(ask(model))
-    except ProviderError as e: print(e.code, e.message)
-    providers.delay(2)
-    t=time.monotonic()
-    e = failure(model, timeout=0.3)
-    print(e.code, e.message, time.monotonic()-t)
-    providers.limits(context_window=5)
-    e = failure(model, timeout=5)
-    print(e.code, e.message)
+# Answers
 
-@pytest.mark.parametrize("model", ALL)
-def test_w(server, model):
-    server.reply(200, '{"id": "x", "choices": [{"mess')
-    e = failure(model); print(e.code, e.message)
-    server.reply(200, '{}')
-    e = failure(model); print(e.code, e.message)
-    server.reply(200, '<html>hello')
-    e = failure(model); print(e.code, e.message)
-    server.reply(404, '<html>hello')
-    e = failure(model); print(e.code, e.message)
-    server.reply(302, '', Location="http://127.0.0.1:1/")
-    e = failure(model); print(e.code, e.message)
-    def cut(handler):
-        handler.send_response(200)
-        handler.send_header("Content-Type", "application/json")
-        handler.send_header("Content-Length", "1000")
-        handler.end_headers()
-        handler.wfile.write(b'{"id":')
-        handler.close_connection = True
-    server.give = cut
-    e = failure(model); print(e.code, e.message)
-    def hang(handler):
-        handler.close_connection = True
-    server.give = hang
-    e = failure(model); print(e.code, e.message)
-    def drip(handler):
-        handler.send_response(200)
-        handler.send_header("Content-Type", "application/json")
-        handler.send_header("Content-Length", "1000")
-        handler.end_headers()
-        for _ in range(10):
-            handler.wfile.write(b' '); handler.wfile.flush()
-            time.sleep(.1)
-    server.give = drip
-    e = failure(model, timeout=0.5); print(e.code, e.message)
 
-@pytest.mark.parametrize("model", ALL)
-def test_refused(settings, model):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        a=f"http://127.0.0.1:{free.getsockname()[1]}"
-        configure(settings, openai=a, anthropic=a, google=a, mistral=a)
-        e = failure(model); print(e.code, e.message)
+@pytest.mark.parametrize(
+    ("model", "cost"),
+    [
+        (OPENAI, "0.00000925"),
+        (ANTHROPIC, "0.000031"),
+        (GOOGLE, "0.0000113"),
+        (COMPATIBLE, None),  # an address that sells nothing, as far as the price list knows
+    ],
+)
+def test_an_answer_comes_with_its_tokens_and_cost(mock, model, cost):
+    mock.reply("90 days.")
+
+    assert ask(model) == Completion("90 days.", 21, 2, cost and Decimal(cost), "stop", model)
+
+
+@pytest.mark.parametrize(
+    ("model", "body"),
+    [
+        (
+            "openai:gpt-4.1",
+            {
+                "model": "gpt-4.1",
+                "input": [
+                    {"role": "system", "content": "Answer from the document."},
+                    {"role": "user", "content": "\n\n".join(m.content for m in MESSAGES[1:])},
+                ],
+                "max_output_tokens": 100,
+                "temperature": 0.3,
+                "store": False,
+                "stream": False,
+            },
+        ),
+        (
+            COMPATIBLE,
+            {
+                "model": "mistral-small-latest",
+                "messages": [
+                    {"role": "system", "content": "Answer from the document."},
+                    {"role": "user", "content": "\n\n".join(m.content for m in MESSAGES[1:])},
+                ],
+                "max_tokens": 100,
+                "temperature": 0.3,
+                "seed": 7,
+                "stream": False,
+            },
+        ),
+    ],
+)
+def test_the_provider_is_sent_contents_and_parameters(mock, model, body):
+    ask(model, max_tokens=100, temperature=0.3, seed=7, mode="council")
+
+    assert mock.last_request.body == body
+
+
+@pytest.mark.parametrize("model", [OPENAI, "anthropic:claude-opus-4-7"])
+def test_a_setting_the_model_has_no_notion_of_is_left_out(mock, model):
+    mock.reply("90 days.")
+
+    ask(model, temperature=0.3, seed=7)
+
+    assert not {"temperature", "seed"} & mock.last_request.body.keys()
+
+
+def test_a_model_that_its_maker_calls_old_is_asked_all_the_same(mock):
+    mock.reply("90 days.")
+
+    assert ask("anthropic:claude-opus-4-1").text == "90 days."
+
+
+def test_tokens_nobody_counted_are_unknown_and_so_is_their_cost(server):
+    message = {"role": "assistant", "content": "90 days."}
+    choice = {"index": 0, "finish_reason": "stop", "message": message}
+    server.reply(
+        200,
+        {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]},
+    )
+
+    assert ask(COMPATIBLE) == Completion("90 days.", None, None, None, "stop", "mistral:m")
+
+
+def test_an_answer_cut_at_max_tokens_says_so(mock):
+    mock.add(Reply("90", finish_reason="length"))
+
+    assert ask(COMPATIBLE).finish_reason == "length"
+
+
+# Refusals and faults
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, ("refused_request", "Bad request.", None, 400)),
+        (401, ("authentication", "Unauthorized.", None, 401)),
+        (403, ("authentication", "Forbidden.", None, 403)),
+        (404, ("unknown_model", "Resource not found.", None, 404)),
+        (413, ("context_too_long", "Payload too large.", None, 413)),
+        (429, ("rate_limited", "Rate limit exceeded.", 7.0, 429)),
+        (500, ("server_error", "Internal server error.", 7.0, 500)),
+        (503, ("overloaded", "Service unavailable.", 7.0, 503)),
+        (529, ("overloaded", "Service overloaded.", 7.0, 529)),
+    ],
+)
+def test_a_status_becomes_a_code_and_is_not_retried_here(mock, model, status, error):
+    mock.fail(status, retry_after=7 if status >= 429 else None)
+
+    assert (shown(failure(model)), len(mock.requests)) == (error, 1)
+
+
+@pytest.mark.parametrize(
+    ("model", "status", "error", "code", "retry_after"),
+    [
+        (OPENAI, 429, {"code": "insufficient_quota"}, "quota_exceeded", None),
+        (OPENAI, 429, {"message": "Request too large for gpt-5"}, "context_too_long", None),
+        (OPENAI, 400, {"code": "context_length_exceeded"}, "context_too_long", None),
+        (OPENAI, 400, {"code": "invalid_prompt"}, "content_filter", None),
+        (OPENAI, 408, {}, "timeout", None),
+        (ANTHROPIC, 400, {"message": "prompt is too long: 3 > 2"}, "context_too_long", None),
+        (ANTHROPIC, 400, {"message": "these exceed context limit"}, "context_too_long", None),
+        (ANTHROPIC, 400, {"message": "Your credit balance is too low"}, "quota_exceeded", None),
+        (GOOGLE, 400, {"details": [{"reason": "API_KEY_INVALID"}]}, "authentication", None),
+        (GOOGLE, 429, {"details": [{"retryDelay": "14s"}]}, "rate_limited", 14.0),
+        (COMPATIBLE, 400, {"code": "content_filter"}, "content_filter", None),
+    ],
+)
+def test_the_body_says_more_than_the_status(server, model, status, error, code, retry_after):
+    statuses = {400: "INVALID_ARGUMENT", 429: "RESOURCE_EXHAUSTED"}
+    known = {"message": "Words.", "type": "invalid_request_error", "status": statuses.get(status)}
+    server.reply(status, {"type": "error", "error": {**known, **error}})
+
+    message = error.get("message", "Words.")
+    assert shown(failure(model)) == (code, message, retry_after, status)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"object": "error", "message": "Too many\nseats"}, "Too many seats"),
+        ({"detail": [{"msg": "field required"}]}, "field required"),
+        ({"error": "no such seat"}, "no such seat"),
+        ("<h1>Bad</h1>", "<h1>Bad</h1>"),
+        ({}, "The provider answered with status 400 and no explanation."),
+    ],
+)
+def test_the_providers_own_words_are_found_wherever_they_are(server, body, message):
+    server.reply(400, body)
+
+    assert failure(COMPATIBLE).message == message
+
+
+WITHHELD = "The provider withheld the answer: "
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (ANTHROPIC, f"{WITHHELD}refusal"),
+        (GOOGLE, f"{WITHHELD}SAFETY"),
+        (COMPATIBLE, f"{WITHHELD}content_filter"),
+    ],
+)
+def test_a_filtered_answer_is_no_answer(mock, model, message):
+    mock.add(Reply("Part of", finish_reason="content_filter"))
+
+    assert shown(failure(model)) == ("content_filter", message, None, None)
+
+
+def response(**changes):
+    """A reply of OpenAI's Responses API."""
+    known = {"id": "1", "object": "response", "created_at": 1, "model": "m", "status": "completed"}
+    return {**known, "parallel_tool_calls": False, "tool_choice": "auto", "tools": [], **changes}
+
+
+def said(kind, **content):
+    part = {"type": kind, "annotations": [], **content}
+    return [{"type": "message", "id": "1", "status": "completed", "role": "a", "content": [part]}]
+
+
+@pytest.mark.parametrize(
+    ("model", "body", "code", "message"),
+    [
+        (
+            OPENAI,
+            response(output=said("refusal", refusal="I will not.")),
+            "content_filter",
+            f"{WITHHELD}I will not.",
+        ),
+        (
+            GOOGLE,
+            {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}},
+            "content_filter",
+            f"{WITHHELD}PROHIBITED_CONTENT",
+        ),
+        (
+            OPENAI,
+            response(
+                status="incomplete", incomplete_details={"reason": "max_output_tokens"}, output=[]
+            ),
+            "refused_request",
+            "max_tokens was used up before the model wrote any text; allow more.",
+        ),
+        (
+            OPENAI,
+            response(status="failed", error={"code": "server_error", "message": "Oh."}, output=[]),
+            "server_error",
+            "server_error: Oh.",
+        ),
+        (
+            OPENAI,
+            response(output=said("output_text", text=" ")),
+            "server_error",
+            "The model returned no text.",
+        ),
+    ],
+)
+def test_a_reply_without_an_answer_is_an_error(server, model, body, code, message):
+    server.reply(200, body)
+
+    assert shown(failure(model, max_tokens=50)) == (code, message, None, None)
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    ("code", "reply"),
+    [
+        ("truncated", {"body": '{"id": "1", "choices": [{"mess'}),
+        ("truncated", {"body": '{"id": "1"', "length": 1000}),
+        ("truncated", {"body": "<html>"}),
+        ("truncated", {"body": "not gzip", "Content_Encoding": "gzip"}),
+        ("server_error", {"body": '{"output": 3, "content": 3, "candidates": 3, "choices": 3}'}),
+    ],
+)
+def test_a_broken_reply_is_an_error(server, model, code, reply):
+    server.reply(200, **reply)
+
+    assert failure(model, max_tokens=50).code == code
+
+
+@pytest.mark.parametrize("fault", ["truncate", "disconnect", "corrupt"])
+def test_a_broken_stream_is_an_error(mock, fault):
+    getattr(mock, fault)(after_chunks=3)  # Anthropic's SDK streams long answers by itself
+
+    assert failure(ANTHROPIC).code == "truncated"
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_timeout_covers_the_whole_call(server, model):
+    server.reply(200, " " * 1000)
+    server.pause = 0.05  # every byte is in time, all of them are not
+    started = time.monotonic()
+
+    assert (failure(model, timeout=0.5).code, time.monotonic() - started < 10) == ("timeout", True)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_closed_door_is_a_connection_error(settings, model):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        configure(settings, **{model.split(":")[0]: address})
+
+        error = failure(model)
+
+    assert shown(error) == ("connection", "All connection attempts failed", None, None)
+
+
+# Keys
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("repeated", [KEY, "sk-secre***********cdef", f"Bearer {KEY}!"])
+def test_a_key_appears_in_no_error(server, model, repeated, caplog):
+    server.reply(401, {"error": {"message": f"Wrong key: {repeated}"}, "key": KEY})
+
+    error = failure(model)
+
+    seen = "".join(traceback.format_exception(error)) + repr(vars(error)) + caplog.text
+    assert (error.code, "[API key]" in seen, "cdef" in seen) == ("authentication", True, False)
+    assert (error.__cause__, error.__context__) == (None, None)
+
+
+def test_a_key_appears_in_no_configuration(settings):
+    configure(settings, openai="http://localhost")
+
+    assert KEY not in repr(settings.LLM_PROVIDERS)
+
+
+def test_a_key_no_header_can_carry_is_an_authentication_error(settings):
+    configure(settings, openai="http://127.0.0.1:1", key="sk-…-pasted-with-an-ellipsis")
+
+    message = "The key of openai holds unusual characters."
+    assert shown(failure(OPENAI)) == ("authentication", message, None, None)
+
+
+# Event loops and connections
+
+
+def test_calls_run_at_the_same_time(mock):
+    mock.delay(1, times=None)
+    started = time.monotonic()
+
+    async def fifty():
+        return await asyncio.gather(*(complete(m, MESSAGES, {}) for m in (MODELS * 13)[:50]))
+
+    answers = asyncio.run(fifty())
+
+    assert (len(answers), time.monotonic() - started < 25) == (50, True)  # in a row: 50 seconds
+
+
+def test_a_loop_reuses_its_connections_and_the_next_loop_opens_its_own(server):
+    server.reply(200, {"candidates": []})
+
+    async def thrice():
+        for _ in range(3):
+            with pytest.raises(ProviderError):
+                await complete(GOOGLE, MESSAGES, {})
+
+    asyncio.run(thrice())
+    asyncio.run(thrice())
+
+    assert len(server.connections) == 2
+
+
+def test_a_cancelled_call_leaves_nothing_behind(mock):
+    mock.delay(5)
+
+    async def cancelled():
+        async with asyncio.timeout(0.3):
+            await complete(OPENAI, MESSAGES, {})
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(cancelled())
+
+
+# The catalogue
+
+
+def test_the_web_process_imports_no_sdk():
+    check = (
+        "import sys, os; os.environ['DJANGO_SETTINGS_MODULE'] = 'ultrai.settings';"
+        "from django.conf import settings; from analysis import providers;"
+        "settings.LLM_PROVIDERS['openai'] = providers.ProviderConfig("
+        "'openai', 'openai', 'k', None, ('gpt-5-mini',));"
+        "models = providers.offered_models(); providers.resolve_model('openai');"
+        "sdks = {'pydantic_ai', 'openai', 'anthropic', 'google.genai'} & sys.modules.keys();"
+        "print(len(models), sorted(sdks))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", check], capture_output=True, text=True, check=False
+    )
+
+    assert (done.stdout, done.stderr) == ("4 []\n", "")
+
+
+def test_every_listed_model_is_offered_with_its_list_price(settings):
+    configure(settings, openai=None, mistral="https://api.mistral.ai/v1")
+
+    offered = [model for model in offered_models() if model.provider != "builtin"]
+
+    assert offered == [
+        ModelInfo(
+            id=OPENAI,
+            provider="openai",
+            name="gpt-5-mini",
+            kind="generative",
+            description="gpt-5-mini, asked through openai.",
+            context_window=400_000,
+            input_usd_per_million=Decimal("0.25"),
+            output_usd_per_million=Decimal(2),
+        ),
+        ModelInfo(
+            id=COMPATIBLE,
+            provider="mistral",
+            name="mistral-small-latest",
+            kind="generative",
+            description="mistral-small-latest, asked through mistral.",
+            context_window=None,
+            input_usd_per_million=Decimal("0.15"),
+            output_usd_per_million=Decimal("0.6"),
+        ),
+    ]
+
+
+def test_a_model_without_a_known_price_has_none(settings):
+    settings.LLM_PROVIDERS = {
+        "ollama": ProviderConfig("ollama", "openai_compatible", "", "http://localhost/v1", ("own",))
+    }
+
+    own = offered_models()[-1]
+
+    assert (own.id, own.context_window, own.input_usd_per_million) == ("ollama:own", None, None)
+
+
+@pytest.mark.parametrize(
+    ("reference", "model"),
+    [
+        ("openai", OPENAI),
+        ("OpenAI : gpt-99", "openai:gpt-99"),
+        ("openai:ft:gpt-5:org/name", "openai:ft:gpt-5:org/name"),
+        ("builtin", "builtin:summary"),
+        ("builtin:quotes", "builtin:quotes"),
+    ],
+)
+def test_a_reference_is_resolved(settings, reference, model):
+    configure(settings, openai=None)
+
+    assert resolve_model(reference) == model
+
+
+OFFER = f"Offered: builtin:summary, builtin:quotes, builtin:keywords, {OPENAI}."
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ("anthropic:claude", f"No provider 'anthropic' is configured. {OFFER}"),
+        ("", f"No provider '' is configured. {OFFER}"),
+        ("builtin:magic", f"There is no model 'builtin:magic'. {OFFER}"),
+        ("openai:", f"There is no model 'openai:'. {OFFER}"),
+        ("openai:a/../b", f"There is no model 'openai:a/../b'. {OFFER}"),
+        ("openai:a?b=c", f"There is no model 'openai:a?b=c'. {OFFER}"),
+    ],
+)
+def test_an_unknown_model_is_refused_with_what_is_offered(settings, reference, message):
+    configure(settings, openai=None)
+
+    with pytest.raises(UnknownModel) as caught:
+        resolve_model(reference)
+
+    assert (str(caught.value), shown(failure(reference or ":"))[0]) == (message, "unknown_model")

@@ -203,10 +203,9 @@ def _in_word(names: dict[str, Callable]) -> dict[str, Callable]:
     return {f"{space}}}{name}": action for space in WORD for name, action in names.items()}
 
 
-# Deleted or moved away, the former look of a paragraph, where its tabs stop, and the second copy
-# of a text box.
+# Deleted or moved away, the former look of a paragraph, and the second copy of a text box.
 _SKIP: Final = frozenset(
-    [f"{space}}}{name}" for space in WORD for name in ("del", "moveFrom", "pPrChange", "tabs")]
+    [f"{space}}}{name}" for space in WORD for name in ("del", "moveFrom", "pPrChange")]
     + [_FALLBACK]
 )
 _START: Final = _in_word(

@@ -136,6 +136,12 @@ def test_pdf_joins_words_split_at_the_end_of_a_line():
     assert result.text == "The renovation by Ms Hill-Smith."
 
 
+def test_pdf_with_a_wrong_page_size_keeps_its_text():
+    data = make_pdf("Above the edge", compressed=False).replace(b"/MediaBox", b"/MediaBux")
+
+    assert extract(data).text == "Above the edge"
+
+
 def test_pdf_that_pdfium_cannot_open_is_read_by_pypdf():
     data = make_pdf("One", "Two", compressed=False).replace(b"/Root", b"/Ruut")
 
@@ -174,7 +180,7 @@ def test_docx_becomes_markdown_in_document_order():
 def test_docx_has_inserted_text_once_and_no_deleted_text():
     markup = "http://schemas.openxmlformats.org/markup-compatibility/2006"
     data = make_docx(
-        f'<w:p xmlns:mc="{markup}"><w:pPr><w:tabs><w:tab w:val="left"/></w:tabs></w:pPr>'
+        f'<w:p xmlns:mc="{markup}">'
         "<w:r><w:t>We agree to </w:t></w:r><w:del><w:r><w:delText>nothing</w:delText></w:r></w:del>"
         "<w:moveFrom><w:r><w:t>moved</w:t></w:r></w:moveFrom>"
         "<w:ins><w:r><w:t>everything.</w:t></w:r></w:ins>"
@@ -336,6 +342,16 @@ def test_pdf_and_text_above_the_limit_of_characters():
     assert reasons == ["too_large_unpacked"] * 2
 
 
+def test_zip_that_unpacks_to_many_times_its_size():
+    assert reason(make_docx(size=15), unpacked_ratio=50) == "too_large_unpacked"
+
+
+def test_xml_that_defines_entities():
+    dtd = '<!DOCTYPE w:document [<!ENTITY harmless "text">]>'
+
+    assert reason(make_docx("<w:p><w:r><w:t>&harmless;</w:t></w:r></w:p>", dtd)) == "damaged"
+
+
 def test_billion_laughs():
     laughs = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
     dtd = f'<!DOCTYPE w:document [<!ENTITY l0 "ha">{laughs}]>'
@@ -395,9 +411,10 @@ def test_the_event_loop_stays_free():
 def test_cancelling_kills_the_child():
     async def start_and_cancel():
         task = asyncio.create_task(extract_text(make_slow_pdf(), "pdf"))
-        running = await asyncio.to_thread(wait_until, children)
+        await asyncio.sleep(0.3)  # well into the file
+        running = children()
         task.cancel()
-        await asyncio.wait([task])
+        await asyncio.wait([task], timeout=5)
         return task.cancelled(), [is_running(pid) for pid in running]
 
     assert asyncio.run(start_and_cancel()) == (True, [False])

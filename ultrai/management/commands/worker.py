@@ -12,9 +12,6 @@ from procrastinate.contrib.django.utils import connector_params
 
 logger = logging.getLogger(__name__)
 
-# SIGTERM is followed by SIGKILL 30 s later on the platform; unfinished jobs are queued again.
-GRACE_SECONDS = 20
-
 
 class Command(BaseCommand):
     help = "Run the jobs: extraction of documents, analyses, upkeep. Stops at SIGTERM or SIGINT."
@@ -56,7 +53,7 @@ async def run_workers(stop: asyncio.Event) -> None:
                         name=name,
                         queues=queues,
                         concurrency=concurrency,
-                        shutdown_graceful_timeout=GRACE_SECONDS,
+                        shutdown_graceful_timeout=settings.WORKER_GRACE_SECONDS,
                         install_signal_handlers=False,
                     )
                 )

@@ -1,0 +1,140 @@
+"""A real worker process, real signals, a peer that holds its answer."""
+
+import signal
+
+import pytest
+from django.db import connection
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from analysis.models import Analysis, AnalysisResult
+from analysis.services import request_analysis
+from analysis.tests.peers import holding_peer
+from ultrai.tests.processes import wait_until, worker
+
+
+@pytest.fixture
+def peer():
+    with holding_peer() as peer:
+        yield peer
+
+
+@pytest.fixture
+def variables(peer):
+    return {
+        "OPENAI_COMPATIBLE": "slow",
+        "SLOW_BASE_URL": peer.url,
+        "SLOW_API_KEY": "sk-x",
+        "SLOW_MODELS": "a,b",
+    }
+
+
+@pytest.fixture
+def analysis(transactional_db, alice):
+    return request_analysis(
+        user=alice, document=None, prompt="Why?", models=["slow:a", "slow:b"], mode="answers"
+    )
+
+
+def as_if_a_minute_had_passed():
+    """What otherwise takes half a minute: heartbeats and leases of the dead run out."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 min'")
+        cursor.execute("UPDATE analyses SET lease_expires_at = now() - interval '1 min'")
+
+
+def status_of(analysis):
+    analysis.refresh_from_db()
+    return analysis.status
+
+
+def test_kill_9_of_the_worker_loses_nothing(analysis, peer, variables):
+    with worker(**variables) as first:
+        wait_until(lambda: len(peer.requests) == 2)
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+    assert status_of(analysis) == "running"
+    peer.release.set()
+    as_if_a_minute_had_passed()
+
+    with worker(**variables):
+        wait_until(lambda: status_of(analysis) == "succeeded")
+
+    results = analysis.results.order_by("id")
+    assert [(r.response, r.attempts) for r in results] == [("Answer of a.", 2), ("Answer of b.", 2)]
+
+
+def test_sigterm_hands_the_analysis_to_the_next_worker_at_once(analysis, peer, variables):
+    with worker(WORKER_GRACE_SECONDS="0", **variables) as first:
+        wait_until(lambda: len(peer.requests) == 2)
+        first.send_signal(signal.SIGTERM)
+        assert first.wait(timeout=20) == 0
+    assert status_of(analysis) == "queued"
+    peer.release.set()
+
+    with worker(**variables):
+        wait_until(lambda: status_of(analysis) == "succeeded")
+
+    assert analysis.runs == 1
+
+
+def test_an_answer_that_was_received_is_not_asked_for_again(analysis, peer, variables):
+    AnalysisResult.objects.filter(model="slow:a").update(status="succeeded", response="Kept.")
+    peer.release.set()
+
+    with worker(**variables):
+        wait_until(lambda: status_of(analysis) == "succeeded")
+
+    assert peer.requests == ["b"]
+    assert list(analysis.results.order_by("id").values_list("response", flat=True)) == [
+        "Kept.",
+        "Answer of b.",
+    ]
+
+
+def test_a_deleted_analysis_stops_its_calls(analysis, peer, variables):
+    with worker(**variables) as process:
+        wait_until(lambda: len(peer.requests) == 2)
+        analysis.delete()
+        wait_until(lambda: not ProcrastinateJob.objects.filter(task_name="analysis.run").exists())
+        assert process.poll() is None
+
+    assert not AnalysisResult.objects.exists()
+
+
+def test_an_analysis_without_a_job_is_adopted(analysis, run_jobs):
+    """As after a job was lost: the sweep queues it again, and it comes to an end."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM procrastinate_jobs")
+        cursor.execute("UPDATE analyses SET created_at = now() - interval '2 min'")
+    app.configure_task("analysis.adopt", queue="upkeep").defer(timestamp=0)
+    run_jobs()  # the sweep
+    run_jobs()  # what it queued
+
+    # Nobody has configured `slow` in this process, so each call fails; but it was run.
+    assert status_of(analysis) == "failed"
+    assert set(analysis.results.values_list("error_code", flat=True)) == {"unknown_model"}
+
+
+def test_an_analysis_that_keeps_killing_workers_is_given_up(analysis, run_jobs):
+    Analysis.objects.update(runs=5)
+    run_jobs()
+
+    assert status_of(analysis) == "failed"
+    assert set(analysis.results.values_list("error_code", flat=True)) == {"internal_error"}
+
+
+def test_a_worker_that_lost_its_lease_writes_nothing(analysis):
+    assert analysis.claim()
+    stale = Analysis.objects.get()
+    as_if_a_minute_had_passed()
+    assert analysis.claim()  # another worker took over
+
+    assert not stale.renew_lease()
+    assert not stale.finish(Analysis.Status.FAILED)
+    assert not analysis.results.first().fail(stale.lease, "timeout", "too late")
+    assert analysis.results.first().fail(analysis.lease, "timeout", "in time")
+
+
+def test_of_two_workers_one_claims(analysis):
+    assert [Analysis.objects.get().claim() for _ in range(2)] == [True, False]

@@ -1,0 +1,82 @@
+"""The service's own processes, as they run in production, for tests that kill them."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote
+
+from django.conf import settings
+from django.db import connection
+
+
+def database_url() -> str:
+    """The URL of the database this test runs on."""
+    database = connection.settings_dict
+    user, password = quote(database["USER"]), quote(database["PASSWORD"])
+    host = quote(database["HOST"], safe="")
+    port = f":{database['PORT']}" if database["PORT"] else ""
+    return f"postgresql://{user}:{password}@{host}{port}/{quote(database['NAME'])}"
+
+
+@contextmanager
+def process(*command: str, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `python *command` with these variables on top; whatever is left of it is killed."""
+    started = subprocess.Popen(
+        [sys.executable, *command],
+        cwd=settings.BASE_DIR,
+        env=os.environ | variables,
+        start_new_session=True,
+    )
+    try:
+        yield started
+    finally:
+        if started.poll() is None:
+            os.killpg(started.pid, signal.SIGKILL)
+        started.wait()
+
+
+@contextmanager
+def worker(**variables: str) -> Iterator[subprocess.Popen[bytes]]:
+    with process("manage.py", "worker", DATABASE_URL=database_url(), **variables) as started:
+        yield started
+
+
+@contextmanager
+def web(**variables: str) -> Iterator[str]:
+    """gunicorn on a free port; yields its address once it answers."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = ["-m", "gunicorn", "-c", "python:ultrai.gunicorn_conf", "ultrai.wsgi"]
+    with process(*command, f"--bind=127.0.0.1:{port}", "--workers=1", **variables):
+        url = f"http://127.0.0.1:{port}"
+        wait_until(lambda: fetch(f"{url}/health/live")[0] == 200)
+        yield url
+
+
+def fetch(url: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body of a GET; status 0 when nobody answers."""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as a:
+            return a.status, dict(a.headers), a.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, dict(error.headers), error.read()
+    except OSError:
+        return 0, {}, b""
+
+
+def wait_until(condition: Callable[[], Any], seconds: float = 30) -> None:
+    """Return once the condition holds; fail when it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
