@@ -3,7 +3,7 @@ from rest_framework.routers import SimpleRouter
 
 from accounts.views import AccountViewSet, ProtectedViewSet
 
-router = SimpleRouter(trailing_slash=False)
+router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("auth", AccountViewSet, basename="auth")
 
 urlpatterns = [

@@ -121,6 +121,8 @@ CORS_ALLOWED_ORIGINS = env_list(
 WEB_CONCURRENCY = env_int("WEB_CONCURRENCY", 2, minimum=1, maximum=256)  # gunicorn processes
 WEB_THREADS = env_int("WEB_THREADS", 8, minimum=1, maximum=256)  # threads in each of them
 WORKER_CONCURRENCY = env_int("WORKER_CONCURRENCY", 200, minimum=1, maximum=2_000)  # jobs at once
+# Files read at once by a worker; each may take a core and 400 MiB.
+EXTRACTION_CONCURRENCY = env_int("EXTRACTION_CONCURRENCY", 2, minimum=1, maximum=64)
 # How long a stopping worker lets its jobs finish; the rest is queued again. The platform kills
 # 30 s after SIGTERM.
 WORKER_GRACE_SECONDS = env_int("WORKER_GRACE_SECONDS", 20, maximum=3_600)

@@ -24,10 +24,17 @@ from analysis.providers import (
     offered_models,
     resolve_model,
 )
+from analysis.providers.config import ProviderKind
 
 KEY = "sk-secret-0123456789abcdef"
 OPENAI, ANTHROPIC = "openai:gpt-5-mini", "anthropic:claude-haiku-4-5"
 GOOGLE, COMPATIBLE = "google:gemini-2.5-flash", "mistral:mistral-small-latest"
+KINDS: dict[str, ProviderKind] = {
+    "openai": "openai",
+    "anthropic": "anthropic",
+    "google": "google",
+    "mistral": "openai_compatible",
+}
 MODELS = [OPENAI, ANTHROPIC, GOOGLE, COMPATIBLE]
 MESSAGES = [
     Message("system", "Answer from the document.", "instructions"),
@@ -43,7 +50,7 @@ def configure(settings, *, key=KEY, **addresses):
     settings.LLM_PROVIDERS = {
         provider: ProviderConfig(
             name=provider,
-            kind="openai_compatible" if provider == "mistral" else provider,
+            kind=KINDS[provider],
             api_key=key,
             base_url=addresses[provider],
             models=(name,),
@@ -69,6 +76,14 @@ def mock(settings, llmock):
 class Server(ThreadingHTTPServer):
     """Gives every request the reply it was told to give, and counts its connections."""
 
+    status, body, length = 200, b"", 0
+    headers: dict[str, str] = {}
+    pause = 0.0  # after each byte
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.connections: set[object] = set()
+
     def reply(self, status, body, *, length=None, **headers):
         text = body if isinstance(body, str) else json.dumps(body)
         self.status, self.body, self.headers = status, text.encode(), headers
@@ -80,6 +95,7 @@ class Server(ThreadingHTTPServer):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    server: Server
 
     def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
@@ -101,8 +117,7 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server(settings):
     """Says what llmock cannot say: the providers' documented bodies, and broken replies."""
-    with Server(("127.0.0.1", 0), Handler) as server:
-        server.connections, server.pause = set(), 0
+    with Server() as server:
         address = f"http://127.0.0.1:{server.server_port}"
         configure(settings, openai=address, anthropic=address, google=address, mistral=address)
         threading.Thread(target=server.serve_forever, args=(0.01,)).start()
@@ -200,7 +215,7 @@ def test_a_setting_the_model_has_no_notion_of_is_left_out(mock, model):
 def test_a_model_that_its_maker_calls_old_is_asked_all_the_same(mock):
     mock.reply("90 days.")
 
-    assert ask("anthropic:claude-opus-4-1").text == "90 days."
+    assert ask("anthropic:claude-sonnet-4-5").text == "90 days."
 
 
 def test_tokens_nobody_counted_are_unknown_and_so_is_their_cost(server):
@@ -459,7 +474,7 @@ def test_a_loop_reuses_its_connections_and_the_next_loop_opens_its_own(server):
 
 
 def test_a_cancelled_call_leaves_nothing_behind(mock):
-    mock.delay(5)
+    mock.delay(1)
 
     async def cancelled():
         async with asyncio.timeout(0.3):

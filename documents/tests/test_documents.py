@@ -179,9 +179,7 @@ def test_download_returns_the_original_bytes_as_an_attachment(alice, client_of):
 
     assert response.content == data
     assert response["Content-Type"] == "application/pdf"
-    assert response["Content-Disposition"] == (
-        "attachment; filename*=utf-8''%C3%9Cber%20uns.pdf"
-    )
+    assert response["Content-Disposition"] == ("attachment; filename*=utf-8''%C3%9Cber%20uns.pdf")
     assert response["X-Content-Type-Options"] == "nosniff"
     assert response["ETag"] == f'"{hashlib.sha256(data).hexdigest()}"'
 

@@ -58,7 +58,9 @@ def test_a_json_body_over_the_limit_is_413(alice, client_of):
     assert "multipart/form-data" in response.json()["detail"]
 
 
-@pytest.mark.parametrize("media_type", ["text/xml", "application/x-www-form-urlencoded", "nonsense"])
+@pytest.mark.parametrize(
+    "media_type", ["text/xml", "application/x-www-form-urlencoded", "nonsense"]
+)
 def test_a_media_type_that_is_not_read_is_415(alice, client_of, media_type):
     response = client_of(alice).generic("POST", LIST, "<a/>", media_type)
 

@@ -73,12 +73,18 @@ def test_a_compatible_provider_needs_its_url():
     assert done.stderr.startswith("MISTRAL_BASE_URL is required and not set")
 
 
-@pytest.mark.parametrize("command", ["manage.py check", "-m gunicorn -c python:ultrai.gunicorn_conf x"])
+@pytest.mark.parametrize(
+    "command", ["manage.py check", "-m gunicorn -c python:ultrai.gunicorn_conf x"]
+)
 def test_production_without_a_database_stops_and_starts_none(command):
     env = {name: value for name, value in COMPLETE.items() if name != "DATABASE_URL"}
     done = subprocess.run(
         [sys.executable, *command.split()],
-        cwd=ROOT, env=env, capture_output=True, text=True, timeout=60,
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
 
     assert done.returncode == 1

@@ -1,6 +1,5 @@
 import asyncio
 import logging
-import os
 import signal
 from typing import Any
 
@@ -44,7 +43,7 @@ async def run_workers(stop: asyncio.Event) -> None:
     with app.replace_connector(connector):
         async with app.open_async():
             loads = {
-                "documents": (["documents"], os.cpu_count() or 1),
+                "documents": (["documents"], settings.EXTRACTION_CONCURRENCY),
                 "analyses": (["analyses", "upkeep"], settings.WORKER_CONCURRENCY),
             }
             workers = [

@@ -1,0 +1,110 @@
+import re
+
+import pytest
+from django.contrib.admin import site
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import User
+from analysis.models import Analysis, AnalysisResult
+from analysis.services import request_analysis
+from conftest import PASSWORD
+from documents.models import Document
+from documents.tests.factories import make_document
+
+OURS = ["accounts_user", "accounts_session", "documents_document", "analysis_analysis"]
+OURS += ["analysis_analysisresult"]
+
+
+@pytest.fixture
+def staff(db):
+    User.objects.create_superuser("root@example.com", "Root", PASSWORD)
+    client = Client()
+    assert client.login(username="root@example.com", password=PASSWORD)
+    return client
+
+
+@pytest.fixture
+def result(alice):
+    document = make_document(alice, content="A long confidential text.")
+    analysis = request_analysis(
+        user=alice, document=document, prompt="What?", models=["builtin:summary"]
+    )
+    return analysis.results.get()
+
+
+def test_staff_log_in_with_their_email_through_the_page(db):
+    User.objects.create_superuser("root@example.com", "Root", PASSWORD)
+
+    response = Client().post(
+        reverse("admin:login"), {"username": "Root@example.com", "password": PASSWORD}
+    )
+
+    assert response.status_code == 302
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_list_opens_searches_and_filters(staff, result, name):
+    url = reverse(f"admin:{name}_changelist")
+
+    assert staff.get(url).status_code == 200
+    assert staff.get(url, {"q": "alice@example.com"}).status_code == 200
+    assert staff.get(url, {"created_at__year": 2026}).status_code in {200, 302}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_lists_read_neither_content_nor_bytes(staff, result, name, django_assert_max_num_queries):
+    with django_assert_max_num_queries(8) as captured:
+        staff.get(reverse(f"admin:{name}_changelist"))
+
+    sql = "\n".join(query["sql"] for query in captured.captured_queries)
+    assert '"content"' not in sql
+    assert "document_files" not in sql
+    assert not re.search(r'(?<!LEFT\()"analysis_results"."response"', sql)
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        (Document, "documents_document"),
+        (Analysis, "analysis_analysis"),
+        (AnalysisResult, "analysis_analysisresult"),
+    ],
+)
+def test_what_the_machine_wrote_is_read_only(staff, result, model, name):
+    row = model.objects.get()
+    url = reverse(f"admin:{name}_change", args=[row.pk])
+
+    assert staff.get(url).status_code == 200
+    assert staff.post(url, {"prompt": "changed", "filename": "changed"}).status_code == 403
+    assert staff.get(reverse(f"admin:{name}_add")).status_code == 403
+
+
+def test_staff_create_a_user_whose_email_is_lower_case(staff):
+    response = staff.post(
+        reverse("admin:accounts_user_add"),
+        {
+            "email": "New@Example.com",
+            "username": "New",
+            "usable_password": "true",
+            "password1": PASSWORD,
+            "password2": PASSWORD,
+        },
+    )
+
+    assert response.status_code == 302
+    assert User.objects.filter(email="new@example.com").exists()
+
+
+def test_the_registered_models_are_the_known_ones():
+    ours = {"accounts", "documents", "analysis"}
+    names = {m._meta.label_lower.replace(".", "_") for m in site._registry}
+
+    assert {name for name in names if name.split("_")[0] in ours} == set(OURS)
+
+
+def test_an_unknown_admin_page_stays_a_page(staff):
+    response = staff.get("/admin/nothing/")
+
+    assert response.status_code == 404
+    assert response["Content-Type"].startswith("text/html")

@@ -1,0 +1,56 @@
+"""gunicorn as in production, and a database that goes away and comes back."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from django.conf import settings
+from rest_framework_simplejwt.tokens import AccessToken
+
+from ultrai import embedded_postgres
+from ultrai.tests.processes import fetch, wait_until, web
+
+
+@pytest.fixture
+def postgres(tmp_path):
+    """A server of this test's own, so that it may stop it."""
+    yield tmp_path / "postgres"
+    embedded_postgres.stop(tmp_path / "postgres")
+
+
+def test_requests_are_503_while_the_database_is_away_and_recover_by_themselves(postgres):
+    url = embedded_postgres.start(postgres)
+    migrate = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
+    subprocess.run(
+        migrate, cwd=settings.BASE_DIR, env=os.environ | {"DATABASE_URL": url}, check=True
+    )
+    with web(DATABASE_URL=url, WEB_THREADS="2") as address:
+        assert fetch(f"{address}/health/database")[0] == 200
+
+        embedded_postgres.stop(postgres)
+        started = time.monotonic()
+        status, headers, body = fetch(f"{address}/health/database")
+        assert time.monotonic() - started < 3
+        assert (status, headers["Retry-After"]) == (503, "5")
+        assert json.loads(body) == {"status": "error", "database": "connection_failed"}
+        assert fetch(f"{address}/health/live")[0] == 200
+        assert json.loads(fetch(f"{address}/health")[2])["status"] == "error"
+
+        status, headers, body = fetch(f"{address}/auth/me", Authorization=a_valid_looking_token())
+        assert (status, headers["Retry-After"]) == (503, "5")
+        assert json.loads(body)["code"] == "database_unavailable"
+        assert fetch(f"{address}/admin/login/?next=/admin/")[0] == 200  # asks no database
+
+        assert embedded_postgres.start(postgres) == url
+        wait_until(lambda: fetch(f"{address}/health/database")[0] == 200, seconds=10)
+        assert fetch(f"{address}/auth/me", Authorization=a_valid_looking_token())[0] == 401
+
+
+def a_valid_looking_token() -> str:
+    """Signed with our key, so that only the database can tell that nobody has it."""
+    token = AccessToken()
+    token["user_id"], token["session_id"] = "1", 1
+    return f"Bearer {token}"
