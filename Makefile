@@ -4,6 +4,8 @@
 PYTHON ?= $(shell for p in python3.13 python3.14 python3.12 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+# These are a developer's commands, also where DATABASE_URL names a server of one's own.
+export DEBUG ?= True
 RENDER_SCHEMA := ../shared/render.schema.json
 # Production's settings, as far as a check needs them: nothing connects to this database.
 PRODUCTION := DEBUG=False ALLOWED_HOSTS=api.example.com DATABASE_URL=postgresql://nobody@localhost/none \

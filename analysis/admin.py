@@ -66,12 +66,12 @@ class AnalysisResultAdmin(MachineWrittenAdmin):
         "stage",
         "model",
         "status",
-        "answer",
         "error_code",
         "output_tokens",
         "cost_usd",
         "latency_ms",
         "created_at",
+        "answer",
     ]
     list_display_links = ["id", "model"]
     list_filter = ["status", "stage", "llm_provider", "error_code", "created_at"]

@@ -25,7 +25,9 @@ def endpoints() -> Iterator[Endpoint]:
         view = getattr(pattern.callback, "cls", None)
         if view is not None and issubclass(view, APIView):
             actions = getattr(pattern.callback, "actions", None) or {"get": "get"}
-            methods = {m: action for m, action in actions.items() if m in view.http_method_names}
+            # DRF adds HEAD to a viewset's actions when it is first asked.
+            known = set(view.http_method_names) - {"head"}
+            methods = {m: action for m, action in actions.items() if m in known}
             options = getattr(pattern.callback, "initkwargs", {})
             configured = type(view.__name__, (view,), {**options, "__module__": view.__module__})
             yield Endpoint(pattern.name or "", configured, methods, route)

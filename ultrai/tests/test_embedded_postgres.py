@@ -152,6 +152,7 @@ def test_start_recovers_a_killed_server(home):
 def test_a_first_start_that_was_killed_is_done_again(home, new_client):
     client = new_client()
     while not (home / "cluster.new" / "base").exists():
+        assert client.poll() is None
         time.sleep(0.01)
     client.kill()
 
