@@ -1,9 +1,15 @@
+from typing import Any
+
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
-from accounts.models import Session, User
+from accounts.jobs import mail_password_reset
+from accounts.models import PersonalAccessToken, Session, User
 from ultrai.admin import MachineWrittenAdmin
 
 
@@ -27,6 +33,7 @@ class UserForm(UserChangeForm):
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin):
+    actions = ["deactivate", "end_sessions", "force_password_reset"]
     form = UserForm
     add_form = NewUserForm
     list_display = ["email", "username", "is_active", "is_staff", "created_at", "last_login"]
@@ -46,6 +53,48 @@ class UserAdmin(DjangoUserAdmin):
     add_fieldsets = [
         (None, {"fields": ["email", "username", "usable_password", "password1", "password2"]})
     ]
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if not obj.is_active:
+            obj.shut_out()  # or the sessions would come back with the account
+
+    @admin.action(description="Deactivate and log out", permissions=["change"])
+    def deactivate(self, request: HttpRequest, users: QuerySet[User]) -> None:
+        for user in users:
+            user.is_active = False
+            user.save(update_fields=["is_active", "updated_at"])
+            user.shut_out()
+        self._log(request, users, "Deactivated and logged out.")
+
+    @admin.action(description="End sessions and personal access tokens", permissions=["change"])
+    def end_sessions(self, request: HttpRequest, users: QuerySet[User]) -> None:
+        for user in users:
+            user.shut_out()
+        self._log(request, users, "Ended all sessions and tokens.")
+
+    @admin.action(description="Force a password reset, by mail", permissions=["change"])
+    def force_password_reset(self, request: HttpRequest, users: QuerySet[User]) -> None:
+        for user in users:
+            user.disable_password()
+            mail_password_reset.defer(email=user.email)
+        self._log(request, users, "Forced a password reset.")
+
+    def _log(self, request: HttpRequest, users: QuerySet[User], message: str) -> None:
+        assert isinstance(request.user, User)
+        LogEntry.objects.log_actions(request.user.pk, users, CHANGE, message)
+        self.message_user(request, f"{message} {users.count()} accounts.")
+
+
+@admin.register(PersonalAccessToken)
+class PersonalAccessTokenAdmin(MachineWrittenAdmin):
+    """Deleting a token revokes it at once."""
+
+    list_display = ["user", "name", "hint", "scopes", "created_at", "last_used_at", "expires_at"]
+    list_select_related = ["user"]
+    search_fields = ["user__email", "name"]
+    ordering = ["-id"]
+    exclude = ["sha256"]
 
 
 @admin.register(Session)

@@ -1,32 +1,55 @@
-from django.utils import timezone
+from datetime import UTC, datetime
+
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import AuthenticationFailed, InvalidToken
 from rest_framework_simplejwt.tokens import Token
 
-from accounts.models import User
+from accounts.models import PersonalAccessToken, Session, User
+from accounts.tokens import PREFIX, fingerprint
 
 
-class SessionJWTAuthentication(JWTAuthentication):
-    """`Authorization: Bearer ...` with an access token whose session still exists."""
+class BearerAuthentication(JWTAuthentication):
+    """`Authorization: Bearer ...` with an access token or a personal access token.
 
-    def get_user(self, validated_token: Token) -> User:  # type: ignore[override]
+    `request.auth` is the Session or the PersonalAccessToken.
+    """
+
+    def authenticate(  # type: ignore[override]
+        self, request: Request
+    ) -> tuple[User, Session | PersonalAccessToken] | None:
+        header = self.get_header(request)
+        raw = self.get_raw_token(header) if header else None
+        if raw is None:
+            return None
+        if raw.startswith(PREFIX.encode()):
+            return self.by_personal_access_token(raw)
+        session = self.session_of(self.get_validated_token(raw))
+        return session.user, session
+
+    def session_of(self, token: Token) -> Session:
         try:
-            user_id = int(validated_token["user_id"])
-            session_id = int(validated_token["session_id"])
+            session_id, user_id = int(token["session_id"]), int(token["user_id"])
         except (KeyError, TypeError, ValueError):
             raise InvalidToken("The token does not name a session.") from None
-        # One query answers all: the session exists, is the user's, and the user is active.
-        user = User.objects.filter(
-            pk=user_id,
-            is_active=True,
-            sessions=session_id,
-            sessions__expires_at__gt=timezone.now(),
-        ).first()
-        if user is None:
+        # One query answers all: the session lives, is this user's, and the user is active.
+        living = Session.objects.living().select_related("user")
+        session = living.filter(pk=session_id, user_id=user_id).first()
+        if session is None:
             raise AuthenticationFailed("The session has ended; log in again.", "session_ended")
-        return user
+        session.access_expires_at = datetime.fromtimestamp(token["exp"], UTC)
+        Session.objects.note_use(session)
+        return session
+
+    def by_personal_access_token(self, raw: bytes) -> tuple[User, PersonalAccessToken]:
+        living = PersonalAccessToken.objects.living().select_related("user")
+        token = living.filter(sha256=fingerprint(raw)).first()
+        if token is None:
+            message = "This personal access token is not valid, or not any more."
+            raise AuthenticationFailed(message, "token_ended")
+        PersonalAccessToken.objects.note_use(token)
+        return token.user, token
 
 
 def signed_in(request: Request) -> User:
@@ -35,9 +58,13 @@ def signed_in(request: Request) -> User:
     return request.user
 
 
-class SessionJWTScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    target_class = SessionJWTAuthentication
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = BearerAuthentication
     name = "bearer"
 
     def get_security_definition(self, auto_schema: object) -> dict[str, str]:
-        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "An access token of /auth/login, or a personal access token.",
+        }

@@ -1,10 +1,16 @@
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
-from django.db import models
+from django.contrib.auth.models import (
+    AbstractBaseUser,
+    AnonymousUser,
+    BaseUserManager,
+    PermissionsMixin,
+)
+from django.contrib.postgres.fields import ArrayField
+from django.db import models, transaction
 from django.db.models.functions import Lower, Now
 from django.utils import timezone
 
@@ -64,11 +70,45 @@ class User(AbstractBaseUser, PermissionsMixin):
         super().clean()
         self.email = self.email.lower()
 
+    @transaction.atomic
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save. A new password, set by whomever, ends every session and access token."""
+        # Django clears it when it merely renews the hash of the same password at a login.
+        has_new_password = self._password is not None and self.pk is not None
+        super().save(*args, **kwargs)
+        if has_new_password:
+            self.shut_out()
 
-class SessionQuerySet(models.QuerySet["Session"]):
+    def disable_password(self) -> None:
+        """Leave no password that works: a reset by mail is the only way in."""
+        self.set_unusable_password()
+        self.save(update_fields=["password", "updated_at"])
+        self.shut_out()
+
+    def shut_out(self) -> None:
+        """End every session and every personal access token."""
+        self.sessions.all().delete()
+        self.access_tokens.all().delete()
+
+
+class CredentialQuerySet[C: "Session | PersonalAccessToken"](models.QuerySet[C]):
     def living(self) -> Self:
-        """Sessions whose tokens still count: not past their end, the user active."""
-        return self.filter(expires_at__gt=timezone.now(), user__is_active=True)
+        """Those that still count: not past their end, the user active."""
+        now = timezone.now()
+        return self.filter(
+            models.Q(expires_at__gt=now) | models.Q(expires_at=None), user__is_active=True
+        )
+
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """The one place that decides whose sessions and tokens a user may see."""
+        return self.filter(user=user) if user.is_authenticated else self.none()
+
+    def note_use(self, credential: C) -> None:
+        """Remember that it was used just now: one write a minute, not one a request."""
+        now = timezone.now()
+        last = credential.last_used_at
+        if last is None or now - last > timedelta(minutes=1):
+            self.filter(pk=credential.pk).update(last_used_at=now)
 
 
 class Session(models.Model):
@@ -83,10 +123,13 @@ class Session(models.Model):
     refresh_jti = models.UUIDField(default=uuid.uuid4)
     client = models.CharField(max_length=200, blank=True, default="")  # its User-Agent
     created_at = models.DateTimeField(db_default=Now())
-    last_used_at = models.DateTimeField(db_default=Now())  # last login or refresh
+    last_used_at = models.DateTimeField(db_default=Now())  # to the minute
     expires_at = models.DateTimeField()
 
-    objects = SessionQuerySet.as_manager()
+    objects = CredentialQuerySet["Session"].as_manager()
+
+    # When the access token ends that a request came with: not a column, known to that request.
+    access_expires_at: datetime | None = None
 
     class Meta:
         db_table = "user_sessions"
@@ -103,3 +146,33 @@ class Session(models.Model):
         if rotated:
             self.refresh_jti = fresh
         return bool(rotated)
+
+
+class PersonalAccessToken(models.Model):
+    """A credential for scripts. Only its hash is kept: the token is shown once, when it is made."""
+
+    class Scope(models.TextChoices):
+        READ = "read"
+        WRITE = "write"
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.DB_CASCADE, related_name="access_tokens"
+    )
+    name = models.CharField(max_length=100)
+    scopes = ArrayField(models.CharField(max_length=10, choices=Scope))
+    hint = models.CharField(max_length=20)  # the token's beginning, to tell one from another
+    sha256 = models.CharField(max_length=64)
+    created_at = models.DateTimeField(db_default=Now())
+    last_used_at = models.DateTimeField(null=True)  # to the minute
+    expires_at = models.DateTimeField(null=True)
+
+    objects = CredentialQuerySet["PersonalAccessToken"].as_manager()
+
+    class Meta:
+        db_table = "personal_access_tokens"
+        constraints = [
+            models.UniqueConstraint(fields=["sha256"], name="personal_access_token_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.hint}...)"

@@ -1,16 +1,31 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
-from django.contrib.auth.password_validation import validate_password
-from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 from rest_framework import serializers
 
-from accounts.models import User
+from accounts.authentication import signed_in
+from accounts.jobs import mail_email_changed
+from accounts.models import PersonalAccessToken, Session, User
+from accounts.passwords import checked_password, require_password
 from ultrai.exceptions import DomainError
 
 
 class EmailTaken(DomainError):
     code = "email_taken"
+
+
+@contextmanager
+def unless_email_taken() -> Iterator[None]:
+    """The database decides, also in a race. Raises EmailTaken."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError:
+        raise EmailTaken("An account with this email address exists already.") from None
 
 
 class PasswordField(serializers.CharField):
@@ -31,6 +46,31 @@ class UserSerializer(serializers.ModelSerializer[User]):
         read_only_fields = fields
 
 
+class ProfileSerializer(serializers.ModelSerializer[User]):
+    """What users change about themselves. A new email needs the password: it is the login."""
+
+    email = serializers.EmailField(max_length=255, required=False)
+    current_password = PasswordField(required=False)
+
+    class Meta:
+        model = User
+        fields = ["username", "email", "current_password"]
+
+    def validate_email(self, value: str) -> str:
+        return value.lower()
+
+    def update(self, instance: User, validated_data: dict[str, Any]) -> User:
+        password = validated_data.pop("current_password", "")
+        old, new = instance.email, validated_data.get("email", instance.email)
+        if new != old:
+            require_password(instance, password)
+        with unless_email_taken():
+            user = super().update(instance, validated_data)
+            if new != old:
+                mail_email_changed.defer(old=old, new=new)
+        return user
+
+
 class RegistrationSerializer(serializers.ModelSerializer[User]):
     # Declared, so that DRF adds no query for uniqueness: the database decides, also in a race.
     email = serializers.EmailField(max_length=255)
@@ -41,20 +81,13 @@ class RegistrationSerializer(serializers.ModelSerializer[User]):
         fields = ["email", "username", "password"]
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        try:
-            validate_password(
-                attrs["password"], User(email=attrs["email"], username=attrs["username"])
-            )
-        except ValidationError as error:
-            raise serializers.ValidationError({"password": error.messages}) from None
+        user = User(email=attrs["email"], username=attrs["username"])
+        checked_password(attrs["password"], user, "password")
         return attrs
 
     def create(self, validated_data: dict[str, Any]) -> User:
-        try:
-            with transaction.atomic():
-                return User.objects.create_user(**validated_data)
-        except IntegrityError:
-            raise EmailTaken("An account with this email address exists already.") from None
+        with unless_email_taken():
+            return User.objects.create_user(**validated_data)
 
 
 class LoginSerializer(serializers.Serializer[Any]):
@@ -73,11 +106,100 @@ class TokenPairSerializer(serializers.Serializer[Any]):
     expires_in = serializers.IntegerField(help_text="Seconds until the access token ends.")
 
 
+class PasswordChangeSerializer(serializers.Serializer[Any]):
+    current_password = PasswordField()
+    new_password = PasswordField()
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        user = signed_in(self.context["request"])
+        checked_password(attrs["new_password"], user, "new_password")
+        return attrs
+
+
+class PasswordResetSerializer(serializers.Serializer[Any]):
+    email = serializers.EmailField(max_length=255)
+
+
+class PasswordResetConfirmSerializer(serializers.Serializer[Any]):
+    token = serializers.CharField(max_length=200, help_text="From the mail.")
+    new_password = PasswordField()
+
+
+class ErasureSerializer(serializers.Serializer[Any]):
+    password = PasswordField()
+
+
+class ReceiptSerializer(serializers.Serializer[Any]):
+    erased = serializers.DictField(
+        child=serializers.IntegerField(), help_text="How many rows of which table."
+    )
+
+
+class MessageSerializer(serializers.Serializer[Any]):
+    detail = serializers.CharField()
+
+
+class SessionSerializer(serializers.ModelSerializer[Session]):
+    is_current = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Session
+        fields = ["id", "client", "created_at", "last_used_at", "expires_at", "is_current"]
+        read_only_fields = fields
+
+    def get_is_current(self, session: Session) -> bool:
+        return bool(session == self.context["request"].auth)
+
+
+class PersonalAccessTokenSerializer(serializers.ModelSerializer[PersonalAccessToken]):
+    """A token as lists show it: never its secret."""
+
+    scopes = serializers.ListField(
+        child=serializers.ChoiceField(PersonalAccessToken.Scope.choices), min_length=1
+    )
+    expires_at = serializers.DateTimeField(
+        required=False, allow_null=True, default=None, help_text="Absent or null: never."
+    )
+
+    class Meta:
+        model = PersonalAccessToken
+        fields = ["id", "name", "scopes", "hint", "created_at", "last_used_at", "expires_at"]
+        read_only_fields = ["hint", "created_at", "last_used_at"]
+
+    def validate_scopes(self, value: list[str]) -> list[str]:
+        return sorted(set(value))
+
+    def validate_expires_at(self, value: datetime | None) -> datetime | None:
+        if value is not None and value <= timezone.now():
+            raise serializers.ValidationError("This is in the past.")
+        return value
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        maker = self.context["request"].auth
+        if isinstance(maker, PersonalAccessToken):
+            # A token makes none that may do more than itself, or that outlives it.
+            if not set(attrs["scopes"]) <= set(maker.scopes):
+                raise serializers.ValidationError({"scopes": "More than this token's own."})
+            if maker.expires_at and (attrs["expires_at"] or maker.expires_at) > maker.expires_at:
+                raise serializers.ValidationError({"expires_at": "Later than this token's own."})
+            attrs["expires_at"] = attrs["expires_at"] or maker.expires_at
+        return attrs
+
+
+class NewPersonalAccessTokenSerializer(PersonalAccessTokenSerializer):
+    token = serializers.CharField(read_only=True, help_text="Shown this once.")
+
+    class Meta(PersonalAccessTokenSerializer.Meta):
+        fields = [*PersonalAccessTokenSerializer.Meta.fields, "token"]
+
+
 class VerificationSerializer(serializers.Serializer[Any]):
     valid = serializers.BooleanField()
     user_id = serializers.IntegerField()
     email = serializers.EmailField()
-    expires_at = serializers.DateTimeField(help_text="When the access token ends.")
+    expires_at = serializers.DateTimeField(
+        allow_null=True, help_text="When the token ends; null: never."
+    )
 
 
 class GreetedUserSerializer(serializers.ModelSerializer[User]):

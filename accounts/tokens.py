@@ -1,20 +1,27 @@
-"""Sessions and the JWTs that name them.
+"""Sessions and the JWTs that name them; personal access tokens.
 
 Both tokens carry the session's id. An access token counts while the session's row exists; a
 refresh token counts once, while the row names its `jti`. (Stock simplejwt lets several of eight
 racing refreshes through, and keeps refresh tokens alive past a change of password.)
 """
 
+import hashlib
+import secrets
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.utils import timezone
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
-from accounts.models import Session, User
+from accounts.models import PersonalAccessToken, Session, User
 from ultrai.exceptions import DomainError
+
+# Recognisable, so that secret scanners find one that was published by mistake.
+PREFIX = "ultrai_pat_"
 
 
 class InvalidRefreshToken(DomainError):
@@ -75,3 +82,24 @@ def _token_pair(session: Session) -> TokenPair:
         refresh_token=str(refresh),
         expires_in=int(api_settings.ACCESS_TOKEN_LIFETIME.total_seconds()),
     )
+
+
+def make_personal_access_token(
+    *, user: User, name: str, scopes: Sequence[str], expires_at: datetime | None
+) -> tuple[PersonalAccessToken, str]:
+    """Return the stored token and its secret, which is nowhere else: only its hash is kept."""
+    secret = PREFIX + secrets.token_urlsafe(32)
+    token = PersonalAccessToken.objects.create(
+        user=user,
+        name=name,
+        scopes=list(scopes),
+        hint=secret[: len(PREFIX) + 4],
+        sha256=fingerprint(secret.encode()),
+        expires_at=expires_at,
+    )
+    return token, secret
+
+
+def fingerprint(secret: bytes) -> str:
+    """SHA-256: the secret has 256 random bits, so nothing slower is needed to protect it."""
+    return hashlib.sha256(secret).hexdigest()

@@ -1,29 +1,54 @@
-from datetime import UTC, datetime
+from typing import Any
 
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import update_last_login
+from django.db.models import QuerySet
+from django.http import StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
-from rest_framework import status
+from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import ViewSet
-from rest_framework_simplejwt.tokens import Token
+from rest_framework.serializers import Serializer
+from rest_framework.viewsets import GenericViewSet, ViewSet
 
+from accounts import own_data
 from accounts.authentication import signed_in
-from accounts.models import User
+from accounts.jobs import mail_password_reset
+from accounts.models import PersonalAccessToken, Session, User
+from accounts.passwords import (
+    checked_password,
+    replace_password,
+    require_password,
+    user_of_reset_token,
+)
 from accounts.serializers import (
+    ErasureSerializer,
     GreetingSerializer,
     LoginSerializer,
+    MessageSerializer,
+    NewPersonalAccessTokenSerializer,
+    PasswordChangeSerializer,
+    PasswordResetConfirmSerializer,
+    PasswordResetSerializer,
+    PersonalAccessTokenSerializer,
+    ProfileSerializer,
+    ReceiptSerializer,
     RefreshSerializer,
     RegistrationSerializer,
+    SessionSerializer,
     TokenPairSerializer,
     UserSerializer,
     VerificationSerializer,
 )
-from accounts.tokens import refresh_session, start_session
+from accounts.tokens import make_personal_access_token, refresh_session, start_session
 from ultrai.exceptions import DomainError
+from ultrai.throttling import GeneralThrottle, PasswordResetThrottle, RegisterThrottle
+
+# For an action that needs no login.
+OPEN: dict[str, Any] = {"permission_classes": [AllowAny], "authentication_classes": []}
 
 
 class InvalidCredentials(DomainError):
@@ -31,22 +56,30 @@ class InvalidCredentials(DomainError):
     code = "invalid_credentials"
 
 
+class NotASession(DomainError):
+    code = "not_a_session"
+
+
+def checked(form: Serializer) -> Serializer:
+    form.is_valid(raise_exception=True)
+    return form
+
+
 @extend_schema(tags=["accounts"])
 class AccountViewSet(ViewSet):
-    """Register, log in, stay logged in."""
+    """Register, log in, stay logged in, log out; one's own data."""
 
     @extend_schema(request=RegistrationSerializer, responses={201: UserSerializer}, auth=[])
-    @action(["post"], detail=False, permission_classes=[AllowAny], authentication_classes=[])
+    @action(["post"], detail=False, throttle_classes=[GeneralThrottle, RegisterThrottle], **OPEN)
     def register(self, request: Request) -> Response:
-        form = RegistrationSerializer(data=request.data)
-        form.is_valid(raise_exception=True)
-        return Response(UserSerializer(form.save()).data, status=status.HTTP_201_CREATED)
+        user = checked(RegistrationSerializer(data=request.data)).save()
+        return Response(UserSerializer(user).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(request=LoginSerializer, responses=TokenPairSerializer, auth=[])
-    @action(["post"], detail=False, permission_classes=[AllowAny], authentication_classes=[])
+    @action(["post"], detail=False, **OPEN)
     def login(self, request: Request) -> Response:
-        form = LoginSerializer(data=request.data)
-        form.is_valid(raise_exception=True)
+        """Start a session. Failed tries are slowed down: 429 says how long to wait."""
+        form = checked(LoginSerializer(data=request.data))
         user = authenticate(
             request._request,  # noqa: SLF001  the backends want Django's request
             username=form.validated_data["email"],
@@ -59,34 +92,151 @@ class AccountViewSet(ViewSet):
         return Response(TokenPairSerializer(pair).data)
 
     @extend_schema(request=RefreshSerializer, responses=TokenPairSerializer, auth=[])
-    @action(["post"], detail=False, permission_classes=[AllowAny], authentication_classes=[])
+    @action(["post"], detail=False, **OPEN)
     def refresh(self, request: Request) -> Response:
-        form = RefreshSerializer(data=request.data)
-        form.is_valid(raise_exception=True)
+        """Exchange a refresh token, once: using a spent one ends the session."""
+        form = checked(RefreshSerializer(data=request.data))
         pair = refresh_session(form.validated_data["refresh_token"])
         return Response(TokenPairSerializer(pair).data)
+
+    @extend_schema(request=None, responses={204: None})
+    @action(["post"], detail=False)
+    def logout(self, request: Request) -> Response:
+        """End this session: its access and refresh tokens."""
+        if not isinstance(request.auth, Session):
+            raise NotASession("A personal access token is not a session: delete it instead.")
+        request.auth.delete()
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(request=None, responses={204: None})
+    @action(["post"], detail=False, url_path="logout-all")
+    def logout_all(self, request: Request) -> Response:
+        """End every session, on every device. Personal access tokens stay."""
+        signed_in(request).sessions.all().delete()
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(responses=UserSerializer)
     @action(["get"], detail=False)
     def me(self, request: Request) -> Response:
         return Response(UserSerializer(signed_in(request)).data)
 
+    @extend_schema(request=ProfileSerializer, responses=UserSerializer)
+    @me.mapping.patch
+    def update_me(self, request: Request) -> Response:
+        """Change the username, or with `current_password` the email."""
+        user = signed_in(request)
+        checked(ProfileSerializer(user, data=request.data, partial=True)).save()
+        return Response(UserSerializer(user).data)
+
+    @extend_schema(request=ErasureSerializer, responses=ReceiptSerializer)
+    @me.mapping.delete
+    def erase_me(self, request: Request) -> Response:
+        """Erase the account and all that hangs on it; the answer says what that was."""
+        form = checked(ErasureSerializer(data=request.data))
+        user = signed_in(request)
+        require_password(user, form.validated_data["password"])
+        return Response({"erased": own_data.erase(user)})
+
+    @extend_schema(responses={(200, "application/zip"): OpenApiTypes.BINARY})
+    @action(["get"], detail=False, url_path="me/export")
+    def export(self, request: Request) -> StreamingHttpResponse:
+        """A ZIP of everything: profile, documents and originals, analyses and results."""
+        return StreamingHttpResponse(
+            own_data.export(signed_in(request)),
+            content_type="application/zip",
+            headers={"Content-Disposition": 'attachment; filename="ultrai-export.zip"'},
+        )
+
     @extend_schema(responses=VerificationSerializer)
     @action(["get"], detail=False)
     def verify(self, request: Request) -> Response:
-        """Tell whether the access token still counts: 200 or 401."""
+        """Tell whether the token still counts: 200 or 401."""
         user, token = signed_in(request), request.auth
-        assert isinstance(token, Token)
-        return Response(
-            VerificationSerializer(
-                {
-                    "valid": True,
-                    "user_id": user.pk,
-                    "email": user.email,
-                    "expires_at": datetime.fromtimestamp(token["exp"], UTC),
-                }
-            ).data
+        is_session = isinstance(token, Session)
+        body = {
+            "valid": True,
+            "user_id": user.pk,
+            "email": user.email,
+            "expires_at": getattr(token, "access_expires_at" if is_session else "expires_at"),
+        }
+        return Response(VerificationSerializer(body).data)
+
+
+@extend_schema(tags=["accounts"])
+class PasswordViewSet(ViewSet):
+    """A new password, with the old one or without. It ends every session and token."""
+
+    @extend_schema(request=PasswordChangeSerializer, responses=TokenPairSerializer)
+    @action(["post"], detail=False)
+    def change(self, request: Request) -> Response:
+        """Set a new password; answers with the first tokens of a new session."""
+        form = checked(PasswordChangeSerializer(data=request.data, context={"request": request}))
+        user = signed_in(request)
+        require_password(user, form.validated_data["current_password"])
+        replace_password(user, form.validated_data["new_password"])
+        pair = start_session(user, client=request.headers.get("User-Agent", ""))
+        return Response(TokenPairSerializer(pair).data)
+
+    @extend_schema(request=PasswordResetSerializer, responses=MessageSerializer, auth=[])
+    @action(["post"], detail=False, throttle_classes=[PasswordResetThrottle], **OPEN)
+    def reset(self, request: Request) -> Response:
+        """Have a token mailed. The answer is the same whether there is such an account."""
+        form = checked(PasswordResetSerializer(data=request.data))
+        mail_password_reset.defer(email=form.validated_data["email"])
+        return Response({"detail": "If there is such an account, a mail is on its way to it."})
+
+    @extend_schema(request=PasswordResetConfirmSerializer, responses=MessageSerializer, auth=[])
+    @action(
+        ["post"],
+        detail=False,
+        url_path="reset/confirm",
+        throttle_classes=[PasswordResetThrottle],
+        **OPEN,
+    )
+    def confirm(self, request: Request) -> Response:
+        form = checked(PasswordResetConfirmSerializer(data=request.data))
+        user = user_of_reset_token(form.validated_data["token"])
+        password = checked_password(form.validated_data["new_password"], user, "new_password")
+        replace_password(user, password)
+        return Response({"detail": "The password is changed. Log in with it."})
+
+
+@extend_schema(tags=["accounts"])
+class SessionViewSet(mixins.ListModelMixin, mixins.DestroyModelMixin, GenericViewSet[Session]):
+    """Where one is logged in; deleting a session logs that client out at once."""
+
+    queryset = Session.objects.none()
+    serializer_class = SessionSerializer
+    lookup_value_converter = "int"
+
+    def get_queryset(self) -> QuerySet[Session]:
+        return Session.objects.living().visible_to(self.request.user)
+
+
+@extend_schema(tags=["accounts"])
+class PersonalAccessTokenViewSet(
+    mixins.ListModelMixin, mixins.DestroyModelMixin, GenericViewSet[PersonalAccessToken]
+):
+    """Credentials for scripts, which work wherever an access token does."""
+
+    queryset = PersonalAccessToken.objects.none()
+    serializer_class = PersonalAccessTokenSerializer
+    lookup_value_converter = "int"
+
+    def get_queryset(self) -> QuerySet[PersonalAccessToken]:
+        return PersonalAccessToken.objects.visible_to(self.request.user)
+
+    @extend_schema(
+        request=PersonalAccessTokenSerializer, responses={201: NewPersonalAccessTokenSerializer}
+    )
+    def create(self, request: Request) -> Response:
+        """Make a token. `token` is in this answer and never again."""
+        form = checked(
+            PersonalAccessTokenSerializer(data=request.data, context={"request": request})
         )
+        token, secret = make_personal_access_token(user=signed_in(request), **form.validated_data)
+        body = PersonalAccessTokenSerializer(token).data | {"token": secret}
+        return Response(body, status=status.HTTP_201_CREATED)
 
 
 @extend_schema(tags=["accounts"])

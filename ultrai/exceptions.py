@@ -4,9 +4,10 @@
 class DomainError(Exception):
     """A rule of ours refused the request. `str(error)` is a sentence the caller can act on.
 
-    Subclasses set `status` (HTTP) and `code` (stable, for programs); the one error handler in
-    `ultrai.api` turns them into a problem document.
+    Subclasses set `status` (HTTP) and `code` (stable, for programs); `retry_after` is in seconds.
+    `ultrai.problems` turns them into problem documents.
     """
 
     status = 400
     code = "invalid"
+    retry_after: int | None = None

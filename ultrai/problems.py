@@ -51,6 +51,10 @@ def problem_response(status: int, code: str, detail: str, **extra: Any) -> JsonR
     return response
 
 
+def refused(error: DomainError) -> JsonResponse:
+    return problem_response(error.status, error.code, str(error), retry_after=error.retry_after)
+
+
 def database_away(error: Exception) -> JsonResponse:
     logger.warning("The database cannot be reached: %s", type(error).__name__)
     return problem_response(
@@ -76,7 +80,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
     """Turn what a view raised into a problem document; anything unknown stays a 500."""
     if isinstance(error, DomainError):
         set_rollback()
-        return problem_response(error.status, error.code, str(error))
+        return refused(error)
     if isinstance(error, DATABASE_ERRORS):
         return database_away(error)
     response = drf_exception_handler(error, context)  # knows Http404 and PermissionDenied too
@@ -135,4 +139,7 @@ class ProblemMiddleware:
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        return database_away(error) if isinstance(error, DATABASE_ERRORS) else None
+        if isinstance(error, DATABASE_ERRORS):
+            return database_away(error)
+        # From a rule that the admin shares with the API, such as the delay after failed logins.
+        return refused(error) if isinstance(error, DomainError) else None

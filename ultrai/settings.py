@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import NoReturn
-from urllib.parse import urlsplit
+from typing import Any, NamedTuple, NoReturn
+from urllib.parse import unquote, urlsplit
 
 import dj_database_url
 
@@ -156,6 +156,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "corsheaders.middleware.CorsMiddleware",
+    "ultrai.throttling.rate_limit_headers",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -213,12 +214,15 @@ DATABASES["default"]["OPTIONS"] = {
 REDIS_URL = env_url("REDIS_URL", {"redis", "rediss"}, "redis://host:6379/0", default="")
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "ultrai.cache.FallbackRedisCache",
         "LOCATION": REDIS_URL,
         "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
     }
     if REDIS_URL
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    else {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
 }
 
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "jobs"  # documents/jobs.py, analysis/jobs.py ...
@@ -231,6 +235,7 @@ PROCRASTINATE_WORKER_DEFAULTS = {
 # Accounts
 
 AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["accounts.guard.GuardedBackend"]
 PASSWORD_HASHERS = ["accounts.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
@@ -240,6 +245,10 @@ AUTH_PASSWORD_VALIDATORS = [
         "CommonPasswordValidator": {},
     }.items()
 ]
+PASSWORD_RESET_TIMEOUT = 3600  # seconds
+PASSWORD_RESET_URL = env("PASSWORD_RESET_URL", "")
+if PASSWORD_RESET_URL and "{token}" not in PASSWORD_RESET_URL:
+    stop("PASSWORD_RESET_URL", "has no {token}", "https://app.example.com/reset?token={token}")
 SIMPLE_JWT = {
     "ALGORITHM": "HS256",
     "SIGNING_KEY": JWT_SECRET,
@@ -248,6 +257,65 @@ SIMPLE_JWT = {
     "REFRESH_TOKEN_LIFETIME": timedelta(days=env_int("REFRESH_TOKEN_DAYS", 30, minimum=1)),
 }
 
+# Rates
+
+
+class Rate(NamedTuple):
+    requests: int
+    seconds: int
+
+
+def env_rate(name: str, default: str) -> Rate | None:
+    """Read "100/15m": so many in so many seconds, minutes, hours or days; "off" is no limit."""
+    value = env(name, default)
+    if value == "off":
+        return None
+    match = re.fullmatch(r"([1-9]\d{0,8})/(\d{0,4})([smhd])", value)
+    if not match:
+        stop(name, "must be a number, a slash and a period (s, m, h, d), or off", default)
+    unit = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}[match[3]]
+    return Rate(int(match[1]), max(1, int(match[2] or 1)) * unit)
+
+
+# How many proxies of our own add to X-Forwarded-For; 0: there is none, and the header is ignored.
+TRUSTED_PROXY_HOPS = env_int("TRUSTED_PROXY_HOPS", 0, maximum=10)
+THROTTLES = {
+    "login": env_rate("THROTTLE_LOGIN", "10/15m"),  # free failures, by account and address
+    "login_address": env_rate("THROTTLE_LOGIN_ADDRESS", "100/15m"),  # free failures, by address
+    "register": env_rate("THROTTLE_REGISTER", "100/h"),
+    "password_reset": env_rate("THROTTLE_PASSWORD_RESET", "20/h"),
+    "user": env_rate("THROTTLE_USER", "6000/m"),
+    "address": env_rate("THROTTLE_ADDRESS", "3000/m"),
+}
+
+# Mail: to a server, or in development to the console
+
+DEFAULT_FROM_EMAIL = env("MAIL_FROM", "UltrAI Core <ultrai@localhost>")
+EMAIL_URL = env_url(
+    "EMAIL_URL",
+    {"smtp", "smtps", "console"},
+    "smtp://user:password@mail.example.com:587",
+    default="console://" if DEBUG else "",
+)
+MAILERS: dict[str, dict[str, Any]] = {}  # none: mail is not sent, and its jobs say so
+if EMAIL_URL.startswith("console:"):
+    MAILERS["default"] = {"BACKEND": "django.core.mail.backends.console.EmailBackend"}
+elif EMAIL_URL:
+    _mail = urlsplit(EMAIL_URL)
+    MAILERS["default"] = {
+        "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "OPTIONS": {
+            "host": _mail.hostname or "localhost",
+            "port": _mail.port or (465 if _mail.scheme == "smtps" else 587),
+            "username": unquote(_mail.username or ""),
+            "password": unquote(_mail.password or ""),
+            "use_ssl": _mail.scheme == "smtps",
+            # STARTTLS whenever there is a password to protect.
+            "use_tls": _mail.scheme == "smtp" and bool(_mail.password),
+            "timeout": 20,
+        },
+    }
+
 # Requests and uploads
 
 MAX_UPLOAD_BYTES = env_int("MAX_UPLOAD_MB", 20, minimum=1, maximum=200) * 1024 * 1024
@@ -255,8 +323,12 @@ MAX_UPLOAD_BYTES = env_int("MAX_UPLOAD_MB", 20, minimum=1, maximum=200) * 1024 *
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.SessionJWTAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": [
+        "rest_framework.permissions.IsAuthenticated",
+        "accounts.permissions.HasScope",
+    ],
+    "DEFAULT_THROTTLE_CLASSES": ["ultrai.throttling.GeneralThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["ultrai.api.StrictJSONParser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "ultrai.api.AlwaysJSON",
@@ -325,7 +397,6 @@ X_FRAME_OPTIONS = "DENY"
 SECURE_CSP = {
     "default-src": ["'self'"],
     "img-src": ["'self'", "data:"],
-    "style-src": ["'self'", "'unsafe-inline'"],  # Swagger UI sets styles on its elements
     "object-src": ["'none'"],
     "base-uri": ["'self'"],
     "frame-ancestors": ["'none'"],
@@ -352,7 +423,7 @@ def env_provider(
 
 DEFAULT_MODELS: dict[ProviderKind, str] = {
     "openai": "gpt-5-mini,gpt-5",
-    "anthropic": "claude-sonnet-4-5,claude-haiku-4-5",
+    "anthropic": "claude-sonnet-5,claude-haiku-5-5",
     "google": "gemini-2.5-flash,gemini-2.5-pro",
 }
 LLM_PROVIDERS: dict[str, ProviderConfig] = {}
@@ -388,6 +459,7 @@ LOGGING = {
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
         # A line for each poll and each model call's HTTP request is noise at INFO.
         "procrastinate": {"level": "DEBUG" if LOG_LEVEL == "DEBUG" else "WARNING"},
-        "httpx": {"level": "WARNING"},
+        "httpx2": {"level": "WARNING"},
+        "google_genai.models": {"level": "WARNING"},
     },
 }

@@ -1,5 +1,7 @@
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
+from django.views.decorators.csp import csp_override
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from ultrai.health import ServiceViewSet
@@ -7,13 +9,18 @@ from ultrai.health import ServiceViewSet
 admin.site.site_header = admin.site.site_title = "UltrAI Core"
 admin.site.index_title = "What the service holds"
 
+# Swagger UI sets styles on its elements; nothing else may.
+docs = csp_override({**settings.SECURE_CSP, "style-src": ["'self'", "'unsafe-inline'"]})(
+    SpectacularSwaggerSplitView.as_view(url_name="schema")
+)
+
 urlpatterns = [
     path("", ServiceViewSet.as_view({"get": "alive"}), name="service"),
     path("health", ServiceViewSet.as_view({"get": "health"}), name="health"),
     path("health/live", ServiceViewSet.as_view({"get": "live"}), name="health-live"),
     path("health/database", ServiceViewSet.as_view({"get": "database"}), name="health-database"),
     path("schema", SpectacularAPIView.as_view(), name="schema"),
-    path("docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    path("docs", docs, name="docs"),
     path("admin/", admin.site.urls),
     path("", include("accounts.urls")),
     path("", include("documents.urls")),

@@ -63,10 +63,7 @@ async def _close_with(loop: asyncio.AbstractEventLoop) -> AsyncGenerator[None]:
     try:
         yield
     finally:
-        clients = _clients.pop(loop)
-        await clients.http.aclose()
-        clients.providers.clear()
-        await asyncio.sleep(0)  # Google's client starts a last task when it is let go of
+        await _clients.pop(loop).http.aclose()
 
 
 def _silence() -> None:

@@ -47,9 +47,16 @@ async def complete(
 def _request(messages: Sequence[Message]) -> ModelRequest:
     """One system and one user message: some servers refuse two of a kind in a row."""
     system = "\n\n".join(message.content for message in messages if message.role == "system")
-    user = "\n\n".join(message.content for message in messages if message.role == "user")
+    user = "\n\n".join(_marked(message) for message in messages if message.role == "user")
     parts = [UserPromptPart(user)]
     return ModelRequest(parts=[SystemPromptPart(system), *parts] if system else parts)
+
+
+def _marked(message: Message) -> str:
+    """The document between tags: what it says must not pass for a question of the user's."""
+    if message.purpose == "document":
+        return f"<document>\n{message.content}\n</document>"
+    return message.content
 
 
 def _settings(config: ProviderConfig, parameters: Mapping[str, Any]) -> ModelSettings:

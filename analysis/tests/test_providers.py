@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from llmock.scenarios import Reply
+from pydantic_ai import exceptions as sdk
 
 from analysis.providers import (
     Completion,
@@ -24,7 +25,9 @@ from analysis.providers import (
     offered_models,
     resolve_model,
 )
+from analysis.providers.clients import model_for
 from analysis.providers.config import ProviderKind
+from analysis.providers.failures import explain
 
 KEY = "sk-secret-0123456789abcdef"
 OPENAI, ANTHROPIC = "openai:gpt-5-mini", "anthropic:claude-haiku-4-5"
@@ -146,6 +149,20 @@ def shown(error):
     return error.code, error.message, error.retry_after, error.status
 
 
+# Replies of OpenAI's Responses API
+
+
+def response(**changes):
+    known = {"id": "1", "object": "response", "created_at": 1, "status": "completed"}
+    fixed = {"model": "gpt-5-mini", "parallel_tool_calls": False, "tool_choice": "auto"}
+    return {**known, **fixed, "tools": [], **changes}
+
+
+def said(kind, **content):
+    part = {"type": kind, "annotations": [], **content}
+    return [{"type": "message", "id": "1", "status": "completed", "role": "a", "content": [part]}]
+
+
 # Answers
 
 
@@ -219,14 +236,9 @@ def test_a_model_that_its_maker_calls_old_is_asked_all_the_same(mock):
 
 
 def test_tokens_nobody_counted_are_unknown_and_so_is_their_cost(server):
-    message = {"role": "assistant", "content": "90 days."}
-    choice = {"index": 0, "finish_reason": "stop", "message": message}
-    server.reply(
-        200,
-        {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]},
-    )
+    server.reply(200, response(output=said("output_text", text="90 days.")))
 
-    assert ask(COMPATIBLE) == Completion("90 days.", None, None, None, "stop", "mistral:m")
+    assert ask(OPENAI) == Completion("90 days.", None, None, None, "stop", OPENAI)
 
 
 def test_an_answer_cut_at_max_tokens_says_so(mock):
@@ -317,17 +329,6 @@ def test_a_filtered_answer_is_no_answer(mock, model, message):
     assert shown(failure(model)) == ("content_filter", message, None, None)
 
 
-def response(**changes):
-    """A reply of OpenAI's Responses API."""
-    known = {"id": "1", "object": "response", "created_at": 1, "model": "m", "status": "completed"}
-    return {**known, "parallel_tool_calls": False, "tool_choice": "auto", "tools": [], **changes}
-
-
-def said(kind, **content):
-    part = {"type": kind, "annotations": [], **content}
-    return [{"type": "message", "id": "1", "status": "completed", "role": "a", "content": [part]}]
-
-
 @pytest.mark.parametrize(
     ("model", "body", "code", "message"),
     [
@@ -416,6 +417,18 @@ def test_a_closed_door_is_a_connection_error(settings, model):
     assert shown(error) == ("connection", "All connection attempts failed", None, None)
 
 
+def test_a_connection_that_takes_too_long_was_not_paid_for(settings):
+    configure(settings, openai="http://localhost")
+    error = sdk.ModelTimeoutError("gpt-5-mini", "Request timed out.", phase="connect")
+
+    told = explain(error, settings.LLM_PROVIDERS["openai"])
+
+    assert (shown(told), told.is_retriable) == (
+        ("connection", "Request timed out.", None, None),
+        True,
+    )
+
+
 # Keys
 
 
@@ -473,6 +486,19 @@ def test_a_loop_reuses_its_connections_and_the_next_loop_opens_its_own(server):
     assert len(server.connections) == 2
 
 
+def test_two_loops_at_once_do_not_share_connections(mock):
+    mock.reply("90 days.", times=None)
+
+    async def outer_and_inner():
+        await complete(GOOGLE, MESSAGES, {})
+        inner = await asyncio.to_thread(ask, GOOGLE)
+        return inner, await complete(GOOGLE, MESSAGES, {})
+
+    inner, outer = asyncio.run(outer_and_inner())
+
+    assert (inner.text, outer.text) == ("90 days.", "90 days.")
+
+
 def test_a_cancelled_call_leaves_nothing_behind(mock):
     mock.delay(1)
 
@@ -482,6 +508,20 @@ def test_a_cancelled_call_leaves_nothing_behind(mock):
 
     with pytest.raises(TimeoutError):
         asyncio.run(cancelled())
+
+
+@pytest.mark.parametrize(
+    ("kind", "address"),
+    [
+        ("openai", "https://api.openai.com/v1/"),
+        ("anthropic", "https://api.anthropic.com"),
+        ("google", "https://generativelanguage.googleapis.com"),
+    ],
+)
+def test_only_the_settings_say_where_a_provider_is(llmock, kind, address):
+    config = ProviderConfig(kind, kind, KEY, None, ())  # llmock's fixture set the SDKs' variables
+
+    assert asyncio.run(model_for(config, "new")).base_url == address
 
 
 # The catalogue

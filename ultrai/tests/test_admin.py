@@ -12,8 +12,14 @@ from conftest import PASSWORD
 from documents.models import Document
 from documents.tests.factories import make_document
 
-OURS = ["accounts_user", "accounts_session", "documents_document", "analysis_analysis"]
-OURS += ["analysis_analysisresult"]
+OURS = [
+    "accounts_user",
+    "accounts_session",
+    "accounts_personalaccesstoken",
+    "documents_document",
+    "analysis_analysis",
+    "analysis_analysisresult",
+]
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ from django.core.management import call_command
 from django.urls import reverse
 from rest_framework.permissions import IsAuthenticated
 
+from accounts.models import Session
+from accounts.tokens import make_personal_access_token, start_session
 from analysis.services import request_analysis
 from documents.tests.factories import make_document
 from ultrai.tests.endpoints import endpoints
@@ -22,6 +24,8 @@ OPEN = {
     "auth-register",
     "auth-login",
     "auth-refresh",
+    "password-reset",
+    "password-confirm",
 }
 OWNED = [(e.name, method) for e in ENDPOINTS if e.is_detail for method in e.methods]
 
@@ -53,7 +57,14 @@ def owned(alice):
     analysis = request_analysis(
         user=alice, document=document, prompt="What?", models=["builtin:summary"]
     )
-    return {"document": document.pk, "analysis": analysis.pk}
+    start_session(alice)
+    token, _ = make_personal_access_token(user=alice, name="ci", scopes=["read"], expires_at=None)
+    return {
+        "document": document.pk,
+        "analysis": analysis.pk,
+        "session": Session.objects.get().pk,
+        "token": token.pk,
+    }
 
 
 @pytest.mark.parametrize("who", ["alice", "bob"])

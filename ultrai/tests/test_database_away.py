@@ -4,7 +4,9 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -15,10 +17,14 @@ from ultrai.tests.processes import fetch, wait_until, web
 
 
 @pytest.fixture
-def postgres(tmp_path):
-    """A server of this test's own, so that it may stop it."""
-    yield tmp_path / "postgres"
-    embedded_postgres.stop(tmp_path / "postgres")
+def postgres():
+    """A server of this test's own, so that it may stop it.
+
+    Not in `tmp_path`: pytest closes its parent to the user whom root's server runs as.
+    """
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        yield Path(folder) / "postgres"
+        embedded_postgres.stop(Path(folder) / "postgres")
 
 
 def test_requests_are_503_while_the_database_is_away_and_recover_by_themselves(postgres):

@@ -67,11 +67,10 @@ def test_health_is_degraded_when_the_worker_is_away(anonymous, worker_heartbeat)
 
 def test_a_cache_that_does_not_answer_degrades(anonymous, worker_heartbeat, settings):
     worker_heartbeat(1)
-    settings.REDIS_URL = "redis://127.0.0.1:1/0"
     settings.CACHES = {
         "default": {
-            "BACKEND": "django.core.cache.backends.redis.RedisCache",
-            "LOCATION": settings.REDIS_URL,
+            "BACKEND": "ultrai.cache.FallbackRedisCache",
+            "LOCATION": "redis://127.0.0.1:1/0",
         }
     }
 

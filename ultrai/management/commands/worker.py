@@ -44,7 +44,7 @@ async def run_workers(stop: asyncio.Event) -> None:
         async with app.open_async():
             loads = {
                 "documents": (["documents"], settings.EXTRACTION_CONCURRENCY),
-                "analyses": (["analyses", "upkeep"], settings.WORKER_CONCURRENCY),
+                "analyses": (["analyses", "mail", "upkeep"], settings.WORKER_CONCURRENCY),
             }
             workers = [
                 asyncio.create_task(

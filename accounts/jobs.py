@@ -1,0 +1,64 @@
+"""Mail, sent by the worker: no request waits for a mail server, or tells by its time who exists."""
+
+import asyncio
+
+from django.conf import settings
+from django.core.mail import send_mail
+from procrastinate.contrib.django import app
+
+from accounts.models import User
+from ultrai.jobs import RETRY, in_database
+
+QUEUE = "mail"
+
+RESET_TEXT = """\
+Somebody, probably you, asked for a new password for the UltrAI account {email}.
+
+{how}
+
+This works for one hour. If it was not you, there is nothing to do: your password is as it was.
+"""
+CHANGED_TEXT = """\
+The password of the UltrAI account {email} was changed just now. Every session and every personal
+access token of it has ended.
+
+If it was not you, ask for a new password at once.
+"""
+EMAIL_CHANGED_TEXT = """\
+The UltrAI account of {old} now belongs to the address {new}.
+
+If it was not you, write to those who run the service.
+"""
+
+
+@app.task(name="accounts.mail_reset", queue=QUEUE, retry=RETRY)
+async def mail_password_reset(email: str) -> None:
+    """Mail a reset token, if there is such a user: only here is it looked up."""
+    from accounts.passwords import reset_token  # passwords queues jobs of this module
+
+    user = await in_database(User.objects.filter(email=email.lower(), is_active=True).first)
+    if user is None:
+        return
+    token = reset_token(user)
+    link = settings.PASSWORD_RESET_URL.replace("{token}", token)
+    how = f"Open this link:\n{link}" if link else f"Your token for a new password:\n{token}"
+    text = RESET_TEXT.format(email=user.email, how=how)
+    await send("A new password for UltrAI", text, user.email)
+
+
+@app.task(name="accounts.mail_changed", queue=QUEUE, retry=RETRY)
+async def mail_password_changed(user_id: int) -> None:
+    user = await in_database(User.objects.filter(pk=user_id).first)
+    if user is not None:
+        await send(
+            "Your UltrAI password was changed", CHANGED_TEXT.format(email=user.email), user.email
+        )
+
+
+@app.task(name="accounts.mail_email_changed", queue=QUEUE, retry=RETRY)
+async def mail_email_changed(old: str, new: str) -> None:
+    await send("Your UltrAI email was changed", EMAIL_CHANGED_TEXT.format(old=old, new=new), old)
+
+
+async def send(subject: str, text: str, to: str) -> None:
+    await asyncio.to_thread(send_mail, subject, text, None, [to])
