@@ -74,7 +74,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save. A new password, set by whomever, ends every session and access token."""
         # Django clears it when it merely renews the hash of the same password at a login.
-        has_new_password = self._password is not None and self.pk is not None
+        is_set = self._password is not None  # type: ignore[attr-defined]  # unknown to the stubs
+        has_new_password = is_set and self.pk is not None
         super().save(*args, **kwargs)
         if has_new_password:
             self.shut_out()
