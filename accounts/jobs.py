@@ -3,10 +3,12 @@
 import asyncio
 
 from django.conf import settings
+from django.contrib.sessions.models import Session as BrowserSession
 from django.core.mail import send_mail
+from django.utils import timezone
 from procrastinate.contrib.django import app
 
-from accounts.models import User
+from accounts.models import Session, User
 from ultrai.jobs import RETRY, in_database
 
 QUEUE = "mail"
@@ -58,6 +60,14 @@ async def mail_password_changed(user_id: int) -> None:
 @app.task(name="accounts.mail_email_changed", queue=QUEUE, retry=RETRY)
 async def mail_email_changed(old: str, new: str) -> None:
     await send("Your UltrAI email was changed", EMAIL_CHANGED_TEXT.format(old=old, new=new), old)
+
+
+@app.periodic(cron="47 3 * * *")
+@app.task(name="accounts.clean", queue="upkeep", queueing_lock="clean_sessions")
+async def delete_ended_sessions(timestamp: int) -> None:
+    """Forget sessions whose time is over, those of browsers in the admin too."""
+    await in_database(Session.objects.filter(expires_at__lt=timezone.now()).delete)
+    await in_database(BrowserSession.objects.filter(expire_date__lt=timezone.now()).delete)
 
 
 async def send(subject: str, text: str, to: str) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.conf import settings
 from django.utils import timezone
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.settings import api_settings
@@ -60,9 +61,12 @@ def refresh_session(token: str) -> TokenPair:
     session = Session.objects.living().filter(pk=session_id).first()
     if session is None:
         raise InvalidRefreshToken("The session has ended; log in again.")
-    if not session.rotate(
-        spent=jti, expires_at=timezone.now() + api_settings.REFRESH_TOKEN_LIFETIME
-    ):
+    # Longer with each use, but never past the session's greatest age.
+    expires_at = min(
+        timezone.now() + api_settings.REFRESH_TOKEN_LIFETIME,
+        session.created_at + settings.SESSION_LIFETIME,
+    )
+    if not session.rotate(spent=jti, expires_at=expires_at):
         # Someone holds a copy of a token that was used before: neither holder can be trusted
         # (RFC 9700, section 4.14.2).
         session.delete()

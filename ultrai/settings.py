@@ -244,15 +244,18 @@ AUTH_PASSWORD_VALIDATORS = [
         "MinimumLengthValidator": {"min_length": 12},
         "CommonPasswordValidator": {},
     }.items()
-]
+] + [{"NAME": "accounts.validators.ContextWordsValidator"}]
 PASSWORD_RESET_TIMEOUT = 3600  # seconds
 PASSWORD_RESET_URL = env("PASSWORD_RESET_URL", "")
 if PASSWORD_RESET_URL and "{token}" not in PASSWORD_RESET_URL:
     stop("PASSWORD_RESET_URL", "has no {token}", "https://app.example.com/reset?token={token}")
+# However often it is refreshed, a session ends at this age.
+SESSION_LIFETIME = timedelta(days=env_int("SESSION_DAYS", 90, minimum=1, maximum=3_650))
 SIMPLE_JWT = {
     "ALGORITHM": "HS256",
     "SIGNING_KEY": JWT_SECRET,
     "ISSUER": "ultrai",
+    "AUDIENCE": "ultrai-api",
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=env_int("ACCESS_TOKEN_MINUTES", 60, minimum=1)),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=env_int("REFRESH_TOKEN_DAYS", 30, minimum=1)),
 }
@@ -393,12 +396,14 @@ SECURE_REDIRECT_EXEMPT = [r"^health(/|$)"]  # the platform probes over plain HTT
 SECURE_HSTS_SECONDS = 0 if DEBUG else 365 * 24 * 3600
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
+if not DEBUG:  # browsers then refuse these cookies from other hosts and over plain HTTP
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
 X_FRAME_OPTIONS = "DENY"
 SECURE_CSP = {
     "default-src": ["'self'"],
     "img-src": ["'self'", "data:"],
     "object-src": ["'none'"],
-    "base-uri": ["'self'"],
+    "base-uri": ["'none'"],
     "frame-ancestors": ["'none'"],
 }
 

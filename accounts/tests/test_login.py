@@ -1,5 +1,8 @@
+import jwt
 import pytest
 from django.urls import reverse
+from django.utils import timezone
+from procrastinate.contrib.django import app
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
 from accounts.models import Session
@@ -140,4 +143,42 @@ def test_a_signed_token_with_strange_claims_is_401(alice, anonymous, claims):
         token[name] = value
 
     anonymous.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
+    assert anonymous.get(reverse("auth-me")).status_code == 401
+
+
+def test_refreshing_does_not_make_a_session_immortal(alice, login, refresh, settings):
+    token = login().json()["refresh_token"]
+    Session.objects.update(created_at=timezone.now() - settings.SESSION_LIFETIME)
+
+    last = refresh(token).json()["refresh_token"]
+    assert refresh(last).status_code == 401
+
+
+def test_sessions_whose_time_is_over_are_deleted(alice, login, run_jobs):
+    login()
+    Session.objects.update(expires_at=timezone.now())
+    app.configure_task("accounts.clean", queue="upkeep").defer(timestamp=0)
+    run_jobs()
+
+    assert not Session.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "key", "claims"),
+    [
+        ("none", "", {}),
+        ("HS384", None, {}),
+        ("HS256", "another key that is long enough to be one", {}),
+        ("HS256", None, {"token_type": "refresh"}),
+        ("HS256", None, {"iss": "somebody"}),
+        ("HS256", None, {"aud": "somebody"}),
+        ("HS256", None, {"exp": 1}),
+    ],
+)
+def test_a_forged_token_is_401(alice, login, anonymous, settings, algorithm, key, claims):
+    claims = AccessToken(login().json()["access_token"]).payload | claims
+    secret = settings.SIMPLE_JWT["SIGNING_KEY"] if key is None else key
+    forged = jwt.encode(claims, secret, algorithm=algorithm)
+
+    anonymous.credentials(HTTP_AUTHORIZATION=f"Bearer {forged}")
     assert anonymous.get(reverse("auth-me")).status_code == 401

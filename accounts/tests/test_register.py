@@ -51,6 +51,7 @@ def test_a_taken_email_is_refused_in_any_letters(alice, anonymous, email):
         ("password", "too short"),
         ("password", "password1234"),  # among the common ones
         ("password", "carol@example.com"),  # like the email
+        ("password", "UltrAI-Core-2026"),  # the words of this service
         ("password", "x" * 129),
     ],
 )

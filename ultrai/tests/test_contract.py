@@ -78,6 +78,48 @@ def test_only_the_owner_finds_it(name, method, who, owned, client_of, request):
     assert (response.status_code == 404) == (who == "bob")
 
 
+@pytest.fixture
+def bearer_of(alice, anonymous):
+    """A client with a personal access token of Alice's."""
+
+    def bearer_of(*scopes):
+        _, secret = make_personal_access_token(
+            user=alice, name="ci", scopes=scopes, expires_at=None
+        )
+        anonymous.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
+        return anonymous
+
+    return bearer_of
+
+
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [(e.name, m) for e in ENDPOINTS if e.name not in OPEN for m in e.methods if m != "get"],
+)
+def test_a_reading_token_is_403_on_every_write(name, method, owned, bearer_of):
+    args = [owned[name.partition("-")[0]]] if (name, method) in OWNED else []
+
+    response = bearer_of("read").generic(method, reverse(name, args=args), "{}", "application/json")
+
+    assert response.status_code == 403
+    assert response.json()["code"] == "permission_denied"
+
+
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [(e.name, m) for e in ENDPOINTS if e.name not in OPEN for m in e.methods],
+)
+def test_an_inactive_user_is_401(name, method, alice, owned, client_of):
+    client = client_of(alice)
+    alice.is_active = False
+    alice.save()
+    args = [owned[name.partition("-")[0]]] if (name, method) in OWNED else []
+
+    response = client.generic(method, reverse(name, args=args), "{}", "application/json")
+
+    assert response.status_code == 401
+
+
 def test_a_client_cannot_point_at_somebody_elses_document(alice, bob, client_of):
     document = make_document(alice)
 

@@ -54,3 +54,15 @@ def test_every_variable_of_the_settings_is_documented():
 
     assert read
     assert sorted(name for name in read if f"`{name}`" not in documented) == []
+
+
+def test_every_test_that_the_security_page_names_exists():
+    page = (settings.BASE_DIR / "docs/security.md").read_text()
+    named = re.findall(r"`([\w/]+\.py)::(\w+)`", page)
+
+    assert named
+    assert [
+        f"{file}::{test}"
+        for file, test in named
+        if f"def {test}(" not in (settings.BASE_DIR / file).read_text()
+    ] == []
