@@ -43,7 +43,7 @@ class UserAdmin(DjangoUserAdmin):
     readonly_fields = ["created_at", "updated_at", "last_login"]
     show_full_result_count = False
     fieldsets = [
-        (None, {"fields": ["email", "username", "password"]}),
+        (None, {"fields": ["email", "username", "password", "monthly_budget_usd"]}),
         (
             "Permissions",
             {"fields": ["is_active", "is_staff", "is_superuser", "groups", "user_permissions"]},

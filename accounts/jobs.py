@@ -8,6 +8,7 @@ from django.core.mail import send_mail
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
+from accounts.idempotency import LIFETIME, IdempotencyKey
 from accounts.models import Session, User
 from ultrai.jobs import RETRY, in_database
 
@@ -64,8 +65,10 @@ async def mail_email_changed(old: str, new: str) -> None:
 
 @app.periodic(cron="47 3 * * *")
 @app.task(name="accounts.clean", queue="upkeep", queueing_lock="clean_sessions")
-async def delete_ended_sessions(timestamp: int) -> None:
-    """Forget sessions whose time is over, those of browsers in the admin too."""
+async def delete_what_is_over(timestamp: int) -> None:
+    """Forget sessions whose time is over, those of browsers in the admin too, and old keys."""
+    old = timezone.now() - LIFETIME
+    await in_database(IdempotencyKey.objects.filter(created_at__lt=old).delete)
     await in_database(Session.objects.filter(expires_at__lt=timezone.now()).delete)
     await in_database(BrowserSession.objects.filter(expire_date__lt=timezone.now()).delete)
 

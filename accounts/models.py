@@ -10,9 +10,14 @@ from django.contrib.auth.models import (
     PermissionsMixin,
 )
 from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MinValueValidator
 from django.db import models, transaction
 from django.db.models.functions import Lower, Now
 from django.utils import timezone
+
+from accounts.idempotency import IdempotencyKey
+
+__all__ = ["IdempotencyKey", "PersonalAccessToken", "Session", "User"]
 
 
 class UserManager(BaseUserManager["User"]):
@@ -43,6 +48,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(default=True, db_default=True)
     is_staff = models.BooleanField(default=False, db_default=False)
     is_superuser = models.BooleanField(default=False, db_default=False)
+    # What the models may cost this user a month; null: as the setting says.
+    monthly_budget_usd = models.DecimalField(
+        max_digits=12, decimal_places=2, null=True, blank=True, validators=[MinValueValidator(0)]
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(auto_now=True, db_default=Now())
 

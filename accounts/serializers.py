@@ -3,6 +3,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from rest_framework import serializers
@@ -37,6 +38,13 @@ class PasswordField(serializers.CharField):
             style={"input_type": "password"},
             **kwargs,
         )
+
+
+class NewPasswordField(PasswordField):
+    """A password to be set; `checked_password` judges more than its length, which clients can."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_length=settings.PASSWORD_MIN_LENGTH, **kwargs)
 
 
 class UserSerializer(serializers.ModelSerializer[User]):
@@ -74,7 +82,7 @@ class ProfileSerializer(serializers.ModelSerializer[User]):
 class RegistrationSerializer(serializers.ModelSerializer[User]):
     # Declared, so that DRF adds no query for uniqueness: the database decides, also in a race.
     email = serializers.EmailField(max_length=255)
-    password = PasswordField()
+    password = NewPasswordField()
 
     class Meta:
         model = User
@@ -108,7 +116,7 @@ class TokenPairSerializer(serializers.Serializer[Any]):
 
 class PasswordChangeSerializer(serializers.Serializer[Any]):
     current_password = PasswordField()
-    new_password = PasswordField()
+    new_password = NewPasswordField()
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         user = signed_in(self.context["request"])
@@ -122,7 +130,7 @@ class PasswordResetSerializer(serializers.Serializer[Any]):
 
 class PasswordResetConfirmSerializer(serializers.Serializer[Any]):
     token = serializers.CharField(max_length=200, help_text="From the mail.")
-    new_password = PasswordField()
+    new_password = NewPasswordField()
 
 
 class ErasureSerializer(serializers.Serializer[Any]):

@@ -128,7 +128,7 @@ class AccountViewSet(ViewSet):
         checked(ProfileSerializer(user, data=request.data, partial=True)).save()
         return Response(UserSerializer(user).data)
 
-    @extend_schema(request=ErasureSerializer, responses=ReceiptSerializer)
+    @extend_schema(request=ErasureSerializer, responses={200: ReceiptSerializer})
     @me.mapping.delete
     def erase_me(self, request: Request) -> Response:
         """Erase the account and all that hangs on it; the answer says what that was."""

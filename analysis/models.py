@@ -1,4 +1,5 @@
 import uuid
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, Self
 
@@ -9,8 +10,11 @@ from django.db import models
 from django.db.models.functions import Coalesce, Now
 
 from accounts.models import User
+from analysis.budgets import Budget
 from analysis.providers import Completion
 from documents.models import Document, both_or_neither
+
+__all__ = ["Analysis", "AnalysisResult", "Budget"]
 
 # While a worker runs an analysis it renews its lease; a lease that ran out can be taken over.
 # Shorter than the time after which a dead worker's jobs are queued again (ultrai.jobs).
@@ -29,6 +33,12 @@ class AnalysisQuerySet(models.QuerySet["Analysis"]):
 
     def unfinished(self) -> Self:
         return self.filter(status__in=[Analysis.Status.QUEUED, Analysis.Status.RUNNING])
+
+    def renew_leases(self, leases: Iterable[uuid.UUID]) -> set[uuid.UUID]:
+        """Keep these leases; return those that are not lost: taken over, cancelled, deleted."""
+        running = self.filter(lease__in=list(leases), status=Analysis.Status.RUNNING)
+        running.update(lease_expires_at=Now() + LEASE)
+        return set(running.values_list("lease", flat=True))
 
     def unleased(self) -> Self:
         """Those that no living worker holds."""
@@ -49,6 +59,11 @@ class Analysis(models.Model):
     class Mode(models.TextChoices):
         ANSWERS = "answers"  # each model answers
         SYNTHESIS = "synthesis"  # each model answers, then one merges the answers
+        COUNCIL = "council"  # the models also review each other's answers before that
+
+    class Strategy(models.TextChoices):
+        AUTO = "auto"  # a document too long for a model is read in parts
+        WHOLE = "whole"  # it is refused
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -64,8 +79,22 @@ class Analysis(models.Model):
     model_ids = ArrayField(models.CharField(max_length=200), db_column="models")
     synthesizer = models.CharField(max_length=200, blank=True, default="", db_default="")
     mode = models.CharField(max_length=20, choices=Mode)
+    strategy = models.CharField(
+        max_length=10, choices=Strategy, default=Strategy.AUTO, db_default=Strategy.AUTO
+    )
+    minimum_answers = models.IntegerField(default=1, db_default=1)
+    uses_cache = models.BooleanField(default=True, db_default=True)
     parameters = models.JSONField(default=dict, db_default={})
     status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
+    # Money, in US dollars: what the calls may cost at the most; what is set aside for that in
+    # the user's budget until it is known; the client's own limit.
+    estimated_cost_usd = models.DecimalField(max_digits=14, decimal_places=8, null=True)
+    settled_usd = models.DecimalField(max_digits=14, decimal_places=8, default=0, db_default=0)
+    reserved_usd = models.DecimalField(max_digits=14, decimal_places=8, default=0, db_default=0)
+    max_cost_usd = models.DecimalField(max_digits=14, decimal_places=8, null=True)
+    # What came out besides the answers; null: nothing usable.
+    ranking = models.JSONField(null=True)
+    agreement = models.JSONField(null=True)
     document_sha256 = models.CharField(max_length=64, blank=True, default="", db_default="")
     # Coverage: how many characters of how many the models were sent.
     characters_sent = models.IntegerField(null=True)
@@ -106,7 +135,7 @@ class Analysis(models.Model):
     def __str__(self) -> str:
         return f"Analysis {self.pk}"
 
-    def new_result(self, stage: str, model: str) -> "AnalysisResult":
+    def new_result(self, stage: str, model: str, part: int = 0) -> "AnalysisResult":
         """Return an unsaved row for one call of this analysis."""
         return AnalysisResult(
             user_id=self.user_id,
@@ -115,6 +144,7 @@ class Analysis(models.Model):
             llm_provider=model.partition(":")[0][:50],
             model=model,
             stage=stage,
+            part=part,
             prompt=self.prompt,
             parameters=self.parameters,
         )
@@ -133,10 +163,6 @@ class Analysis(models.Model):
         if claimed:
             self.refresh_from_db()
         return bool(claimed)
-
-    def renew_lease(self) -> bool:
-        """Keep the lease; False when it is lost: taken over, cancelled or deleted."""
-        return bool(self._held().update(lease_expires_at=Now() + LEASE))
 
     def release(self, *, counts: bool) -> None:
         """Hand back unfinished, so that another worker can go on at once.
@@ -158,12 +184,40 @@ class Analysis(models.Model):
             characters_total=len(document.content or ""),
         )
 
-    def finish(self, status: Status) -> bool:
+    def finish(self, status: Status, **outcome: Any) -> bool:
         """End with this status; False when the lease was lost, and nothing is changed."""
         finished = self._held().update(
-            status=status, finished_at=Now(), lease=None, lease_expires_at=None
+            status=status, finished_at=Now(), lease=None, lease_expires_at=None, **outcome
         )
         return bool(finished)
+
+    def cancel(self) -> bool:
+        """End an unfinished analysis; its worker notices within a second. Keeps what came."""
+        cancelled = (
+            Analysis.objects.unfinished()
+            .filter(pk=self.pk)
+            .update(
+                status=self.Status.CANCELLED,
+                finished_at=Now(),
+                lease=None,
+                lease_expires_at=None,
+            )
+        )
+        if cancelled:
+            self.results.open().end_cancelled()
+        return bool(cancelled)
+
+    def reopen(self) -> bool:
+        """Queue a finished analysis again, for the calls that have no answer; False: none has."""
+        finished = Analysis.objects.filter(pk=self.pk, finished_at__isnull=False)
+        if not self.results.unanswered().exists() or not finished.update(
+            status=self.Status.QUEUED, finished_at=None, runs=0
+        ):
+            return False
+        self.results.unanswered().update(
+            status=AnalysisResult.Status.PENDING, error_code="", error="", finished_at=None
+        )
+        return True
 
     def _held(self) -> AnalysisQuerySet:
         return Analysis.objects.filter(pk=self.pk, lease=self.lease, status=self.Status.RUNNING)
@@ -179,6 +233,37 @@ class AnalysisResultQuerySet(models.QuerySet["AnalysisResult"]):
             status__in=[AnalysisResult.Status.PENDING, AnalysisResult.Status.RUNNING]
         )
 
+    def in_order(self) -> Self:
+        """As they were planned, and made."""
+        return self.order_by("id")
+
+    def reusable(self, user_id: int, cache_key: str) -> Self:
+        """Answers that this user was given to an equal call, the newest first."""
+        return self.filter(
+            user_id=user_id,
+            cache_key=cache_key,
+            cached=False,
+            status=AnalysisResult.Status.SUCCEEDED,
+        ).order_by("-id")
+
+    def unanswered(self) -> Self:
+        """Calls that ended without an answer."""
+        return self.filter(
+            status__in=[AnalysisResult.Status.FAILED, AnalysisResult.Status.CANCELLED]
+        )
+
+    def end_cancelled(self) -> None:
+        """End open calls; one whose request was out may have been billed."""
+        self.note_interrupted()
+        self.open().update(status=AnalysisResult.Status.CANCELLED, finished_at=Now())
+
+    def note_interrupted(self) -> None:
+        """Count requests whose outcome nobody will know: sent, and perhaps billed."""
+        running = self.filter(status=AnalysisResult.Status.RUNNING)
+        running.update(
+            interrupted=models.F("interrupted") + 1, status=AnalysisResult.Status.PENDING
+        )
+
 
 class AnalysisResult(models.Model):
     """One call to one model, and what came back."""
@@ -191,8 +276,12 @@ class AnalysisResult(models.Model):
         CANCELLED = "cancelled"
 
     class Stage(models.TextChoices):
+        PART = "part"  # one part of a document too long to be read at once
         ANSWER = "answer"
+        REVIEW = "review"
         SYNTHESIS = "synthesis"
+        REPAIR = "repair"  # of the synthesis's structured block
+        RECORDED = "recorded"  # made and recorded by the client itself
 
     # The owner, here too: a list over millions of results needs no join to be scoped.
     user = models.ForeignKey(
@@ -206,7 +295,7 @@ class AnalysisResult(models.Model):
         on_delete=models.DB_CASCADE,
         related_name="results",
         null=True,
-        db_index=False,  # one_call_a_stage_and_model serves it
+        db_index=False,  # one_row_a_call serves it
     )
     document = models.ForeignKey(
         Document, on_delete=models.DB_CASCADE, related_name="results", null=True
@@ -215,11 +304,17 @@ class AnalysisResult(models.Model):
     model = models.CharField(max_length=200)  # as asked for: "provider:name"
     resolved_model = models.CharField(max_length=200, blank=True, default="", db_default="")
     stage = models.CharField(max_length=20, choices=Stage)
+    part = models.IntegerField(default=0, db_default=0)  # which of several calls of this stage
     prompt = models.TextField()
+    # Every message as it was sent; of the document only which characters of it.
+    sent = models.TextField(blank=True, default="", db_default="")
     response = models.TextField(null=True)  # noqa: DJ001  null until there is one
     parameters = models.JSONField(default=dict, db_default={})
     status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
     attempts = models.IntegerField(default=0, db_default=0)  # requests sent to the provider
+    interrupted = models.IntegerField(default=0, db_default=0)  # of these, outcome unknown
+    cached = models.BooleanField(default=False, db_default=False)
+    cache_key = models.CharField(max_length=64, blank=True, default="", db_default="")
     error_code = models.CharField(max_length=50, blank=True, default="", db_default="")
     error = models.TextField(blank=True, default="", db_default="")  # the provider's own words
     input_tokens = models.IntegerField(null=True)
@@ -227,6 +322,12 @@ class AnalysisResult(models.Model):
     cost_usd = models.DecimalField(max_digits=14, decimal_places=8, null=True)  # null: unknown
     latency_ms = models.IntegerField(null=True)  # of the request that succeeded or failed last
     finish_reason = models.CharField(max_length=50, blank=True, default="", db_default="")
+    review = models.JSONField(null=True)  # what a review says, by model
+    quotations = models.JSONField(null=True)  # each with its verdict, page and offsets
+    quotations_total = models.IntegerField(null=True)
+    quotations_held = models.IntegerField(null=True)  # those found in the document
+    rating = models.SmallIntegerField(null=True)  # the user's, 1 to 5
+    comment = models.TextField(blank=True, default="", db_default="")
     created_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
@@ -235,10 +336,22 @@ class AnalysisResult(models.Model):
 
     class Meta:
         db_table = "analysis_results"
-        indexes = [models.Index("user", models.F("id").desc(), name="results_by_user")]
+        indexes = [
+            models.Index("user", models.F("id").desc(), name="results_by_user"),
+            models.Index(
+                fields=["user", "cache_key"],
+                condition=~models.Q(cache_key=""),
+                name="results_by_cache_key",
+            ),
+            models.Index(fields=["finished_at"], name="results_by_finish"),  # providers' health
+        ]
         constraints = [
             models.UniqueConstraint(
-                fields=["analysis", "stage", "model"], name="one_call_a_stage_and_model"
+                fields=["analysis", "stage", "model", "part"], name="one_row_a_call"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(rating__isnull=True) | models.Q(rating__range=(1, 5)),
+                name="result_rating_from_1_to_5",
             ),
             models.CheckConstraint(
                 condition=both_or_neither(
@@ -278,6 +391,21 @@ class AnalysisResult(models.Model):
             finished_at=Now(),
         )
 
+    def reuse(self, lease: uuid.UUID, earlier: "AnalysisResult") -> bool:
+        """Take over the answer that an equal call was given before: nothing is sent or paid."""
+        return self._record(
+            lease,
+            status=self.Status.SUCCEEDED,
+            cached=True,
+            response=earlier.response,
+            resolved_model=earlier.resolved_model,
+            cost_usd=0,
+            finish_reason=earlier.finish_reason,
+            latency_ms=0,
+            started_at=Now(),
+            finished_at=Now(),
+        )
+
     def fail(
         self, lease: uuid.UUID, code: str, message: str, latency_ms: int | None = None
     ) -> bool:
@@ -289,6 +417,10 @@ class AnalysisResult(models.Model):
             latency_ms=latency_ms,
             finished_at=Now(),
         )
+
+    def note(self, lease: uuid.UUID, **values: Any) -> None:
+        """Write what is known of the call besides its answer, whatever its status."""
+        AnalysisResult.objects.filter(pk=self.pk, analysis__lease=lease).update(**values)
 
     def _record(self, lease: uuid.UUID, **values: Any) -> bool:
         """Write, unless the row is finished or the worker has lost its lease on the analysis."""

@@ -1,13 +1,14 @@
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from accounts.authentication import signed_in
 from analysis.models import Analysis, AnalysisResult
 from analysis.providers import UnknownModel, resolve_model
-from analysis.services import request_analysis
+from analysis.services import draft_analysis, record_result
 from documents.models import Document
 
 MAX_MODELS = 20
@@ -54,6 +55,8 @@ class ParametersSerializer(serializers.Serializer[Any]):
 
 
 class AnalysisRequestSerializer(serializers.Serializer[Analysis]):
+    """What can be asked, and estimated."""
+
     document_id = VisibleDocumentField(
         required=False, allow_null=True, default=None, help_text="Absent: the prompt stands alone."
     )
@@ -69,6 +72,18 @@ class AnalysisRequestSerializer(serializers.Serializer[Analysis]):
         required=False, help_text="Who merges the answers; by default the first of `models`."
     )
     parameters = ParametersSerializer(required=False)
+    strategy = serializers.ChoiceField(
+        Analysis.Strategy.choices,
+        default=Analysis.Strategy.AUTO,
+        help_text="`auto` reads a document too long for a model in parts; `whole` refuses it.",
+    )
+    minimum_answers = serializers.IntegerField(min_value=1, max_value=MAX_MODELS, default=1)
+    max_cost_usd = serializers.DecimalField(
+        14, 8, min_value=Decimal(0), required=False, allow_null=True, default=None
+    )
+    cache = serializers.BooleanField(
+        default=True, help_text="Whether an answer to an equal call may be reused, at no cost."
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("models" in attrs) == ("llm_provider" in attrs):
@@ -80,12 +95,28 @@ class AnalysisRequestSerializer(serializers.Serializer[Analysis]):
         # Two names of one model are one model: it is asked once.
         names = attrs.pop("models", None) or [attrs.pop("llm_provider")]
         attrs["models"] = list(dict.fromkeys(names))
+        if attrs["minimum_answers"] > len(attrs["models"]):
+            raise serializers.ValidationError({"minimum_answers": "More than models are asked."})
+        attrs["document"] = attrs.pop("document_id")
         return attrs
 
-    def create(self, validated_data: dict[str, Any]) -> Analysis:
-        user = signed_in(self.context["request"])
-        document = validated_data.pop("document_id")
-        return request_analysis(user=user, document=document, **validated_data)
+    def draft(self) -> Analysis:
+        """Return the analysis that is asked for, unsaved."""
+        return draft_analysis(user=signed_in(self.context["request"]), **self.validated_data)
+
+
+class RerunSerializer(serializers.Serializer[Any]):
+    """What to ask differently; everything else stays as it was."""
+
+    models = serializers.ListField(
+        child=ModelReferenceField(), min_length=1, max_length=MAX_MODELS, required=False
+    )
+    mode = serializers.ChoiceField(Analysis.Mode.choices, required=False)
+    synthesizer = ModelReferenceField(required=False)
+    cache = serializers.BooleanField(required=False)
+
+    def validate_models(self, value: list[str]) -> list[str]:
+        return list(dict.fromkeys(value))
 
 
 class ResultSerializer(serializers.ModelSerializer[AnalysisResult]):
@@ -109,11 +140,49 @@ class ResultSerializer(serializers.ModelSerializer[AnalysisResult]):
             "cost_usd",
             "latency_ms",
             "finish_reason",
+            "interrupted",
+            "cached",
+            "part",
+            "review",
+            "quotations",
+            "quotations_total",
+            "quotations_held",
+            "rating",
+            "comment",
             "created_at",
             "started_at",
             "finished_at",
         ]
         read_only_fields = fields
+
+
+class OwnResultSerializer(ResultSerializer):
+    """A result on its own: where it belongs, what was sent; rating and comment can be set."""
+
+    analysis_id = serializers.IntegerField(allow_null=True, read_only=True)
+    document_id = serializers.IntegerField(allow_null=True, read_only=True)
+    rating = serializers.IntegerField(min_value=1, max_value=5, allow_null=True, required=False)
+
+    class Meta(ResultSerializer.Meta):
+        fields = ["id", "analysis_id", "document_id", *ResultSerializer.Meta.fields[1:], "sent"]
+        read_only_fields = [name for name in fields if name not in {"rating", "comment"}]
+        extra_kwargs = {"comment": {"max_length": 10_000}}
+
+
+class RecordedResultSerializer(serializers.Serializer[AnalysisResult]):
+    """A response that the client obtained itself."""
+
+    document_id = VisibleDocumentField(required=False, allow_null=True, default=None)
+    llm_provider = serializers.CharField(max_length=50)
+    model = serializers.CharField(max_length=200, required=False, default="")
+    prompt = serializers.CharField(max_length=200_000)
+    response = serializers.CharField(max_length=1_000_000, trim_whitespace=False)
+    parameters = serializers.DictField(required=False)
+
+    def create(self, validated_data: dict[str, Any]) -> AnalysisResult:
+        document = validated_data.pop("document_id")
+        user = signed_in(self.context["request"])
+        return record_result(user=user, document=document, **validated_data)
 
 
 class CoverageSerializer(serializers.ModelSerializer[Analysis]):
@@ -130,6 +199,9 @@ class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
     document_id = serializers.IntegerField(allow_null=True, read_only=True)
     models = serializers.ListField(source="model_ids", child=serializers.CharField())
     coverage = CoverageSerializer(source="*", read_only=True)
+    is_stale = serializers.SerializerMethodField(
+        help_text="Whether the document's file was replaced since."
+    )
 
     class Meta:
         model = Analysis
@@ -144,18 +216,76 @@ class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
             "synthesizer",
             "parameters",
             "coverage",
+            "is_stale",
+            "strategy",
+            "minimum_answers",
+            "estimated_cost_usd",
+            "max_cost_usd",
+            "ranking",
+            "agreement",
             "created_at",
             "started_at",
             "finished_at",
         ]
         read_only_fields = fields
 
+    def get_is_stale(self, analysis: Analysis) -> bool:
+        document = analysis.document
+        asked = analysis.document_sha256
+        return document is not None and bool(asked) and asked != document.sha256
+
+
+class ProgressSerializer(serializers.Serializer[Any]):
+    done = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    of = serializers.IntegerField(help_text="Calls planned so far.")
+
 
 class AnalysisDetailSerializer(AnalysisSerializer):
+    progress = serializers.SerializerMethodField()
+    cost_usd = serializers.SerializerMethodField(
+        help_text="Of the calls whose price is known; null when none is."
+    )
     results = ResultSerializer(many=True, read_only=True)
 
     class Meta(AnalysisSerializer.Meta):
-        fields = [*AnalysisSerializer.Meta.fields, "results"]
+        fields = [*AnalysisSerializer.Meta.fields, "progress", "cost_usd", "results"]
+
+    @extend_schema_field(ProgressSerializer)
+    def get_progress(self, analysis: Analysis) -> dict[str, int]:
+        statuses = [result.status for result in analysis.results.all()]
+        done = statuses.count(AnalysisResult.Status.SUCCEEDED)
+        failed = statuses.count(AnalysisResult.Status.FAILED)
+        return {"done": done, "failed": failed, "of": len(statuses)}
+
+    @extend_schema_field(serializers.DecimalField(14, 8, allow_null=True))
+    def get_cost_usd(self, analysis: Analysis) -> str | None:
+        known = [r.cost_usd for r in analysis.results.all() if r.cost_usd is not None]
+        return f"{sum(known):.8f}" if known else None
+
+
+class PlannedCallSerializer(serializers.Serializer[Any]):
+    stage = serializers.CharField()
+    model = serializers.CharField()
+    input_tokens = serializers.IntegerField()
+    output_tokens = serializers.IntegerField()
+    cost_usd = serializers.DecimalField(14, 8, allow_null=True, help_text="null: price unknown.")
+
+
+class EstimateSerializer(serializers.Serializer[Any]):
+    """Upper estimates; `unpriced` names the models that the sum does not cover."""
+
+    cost_usd = serializers.DecimalField(14, 8)
+    unpriced = serializers.ListField(child=serializers.CharField())
+    calls = PlannedCallSerializer(many=True)
+
+
+class ProviderHealthSerializer(serializers.Serializer[Any]):
+    """How the provider's calls of the last quarter of an hour went, everybody's."""
+
+    status = serializers.ChoiceField(["ok", "degraded", "down", "unknown"])
+    succeeded = serializers.IntegerField()
+    failed = serializers.IntegerField()
 
 
 class ModelSerializer(serializers.Serializer[Any]):
@@ -169,7 +299,9 @@ class ModelSerializer(serializers.Serializer[Any]):
     context_window = serializers.IntegerField(allow_null=True, help_text="Tokens.")
     input_usd_per_million = serializers.DecimalField(12, 6, allow_null=True)
     output_usd_per_million = serializers.DecimalField(12, 6, allow_null=True)
+    health = ProviderHealthSerializer()
 
 
+@extend_schema_serializer(many=False)  # the list is inside
 class ModelListSerializer(serializers.Serializer[Any]):
     results = ModelSerializer(many=True)

@@ -1,54 +1,246 @@
+from typing import Any
+
 from django.db.models import Prefetch, QuerySet
-from drf_spectacular.utils import extend_schema
+from django.http import HttpResponseBase, StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins, status
+from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet, ViewSet
 
+from accounts.idempotency import idempotent
+from analysis import reports, services
+from analysis.filters import AnalysisFilter, ResultFilter
+from analysis.health import provider_health
 from analysis.models import Analysis, AnalysisResult
+from analysis.progress import EventStream, wait_for_change
 from analysis.providers import offered_models
 from analysis.serializers import (
     AnalysisDetailSerializer,
     AnalysisRequestSerializer,
     AnalysisSerializer,
+    EstimateSerializer,
     ModelListSerializer,
+    OwnResultSerializer,
+    RecordedResultSerializer,
+    RerunSerializer,
+    ResultSerializer,
 )
+
+LONGEST_WAIT_SECONDS = 30.0
+
+FORMAT = OpenApiParameter(
+    "format", enum=list(reports.MEDIA_TYPES), description="A file instead: streamed, everything."
+)
+WAIT = OpenApiParameter(
+    "wait",
+    OpenApiTypes.FLOAT,
+    description="Answer when something has changed, at the latest after so many seconds (30).",
+)
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    location=OpenApiParameter.HEADER,
+    description="Sent twice, it is done once and answered twice alike, for 24 hours.",
+)
+FILES = {
+    (200, media_type.partition(";")[0]): OpenApiTypes.STR
+    for media_type in ("text/markdown", "text/csv")
+}
 
 
 @extend_schema(tags=["analyses"])
-class AnalysisViewSet(
-    mixins.ListModelMixin,
-    mixins.RetrieveModelMixin,
-    mixins.DestroyModelMixin,
-    GenericViewSet[Analysis],
-):
+@extend_schema_view(
+    list=extend_schema(
+        parameters=[FORMAT], responses={(200, "application/json"): AnalysisSerializer, **FILES}
+    )
+)
+class AnalysisViewSet(mixins.ListModelMixin, GenericViewSet[Analysis]):
     """Ask one prompt of many models; read what each of them said."""
 
     queryset = Analysis.objects.none()
     lookup_value_converter = "int"
+    filterset_class = AnalysisFilter
 
     def get_queryset(self) -> QuerySet[Analysis]:
-        analyses = Analysis.objects.visible_to(self.request.user)
-        if self.action == "list":
+        mine = Analysis.objects.visible_to(self.request.user)
+        analyses = mine.select_related("document").defer("document__content")
+        if self.action == "list" and not self.request.query_params.get("format"):
             return analyses
-        return analyses.prefetch_related(Prefetch("results", AnalysisResult.objects.order_by("id")))
+        return analyses.prefetch_related(Prefetch("results", AnalysisResult.objects.in_order()))
 
     def get_serializer_class(self) -> type[BaseSerializer[Analysis]]:
         return AnalysisSerializer if self.action == "list" else AnalysisDetailSerializer
 
-    @extend_schema(request=AnalysisRequestSerializer, responses={202: AnalysisDetailSerializer})
+    @extend_schema(
+        request=AnalysisRequestSerializer,
+        responses={202: AnalysisDetailSerializer},
+        parameters=[IDEMPOTENCY_KEY],
+    )
+    @idempotent
     def create(self, request: Request) -> Response:
         """Queue the question and answer at once; `GET` the `Location` to see it progress."""
         form = AnalysisRequestSerializer(data=request.data, context={"request": request})
         form.is_valid(raise_exception=True)
-        analysis = form.save()
-        return Response(
-            AnalysisDetailSerializer(self.get_queryset().get(pk=analysis.pk)).data,
-            status=status.HTTP_202_ACCEPTED,
-            headers={"Location": reverse("analysis-detail", [analysis.pk], request=request)},
+        return self._accepted(services.request_analysis(form.draft()))
+
+    @extend_schema(request=AnalysisRequestSerializer, responses={200: EstimateSerializer})
+    @action(["post"], detail=False)
+    def estimate(self, request: Request) -> Response:
+        """What it would cost at the most, call by call. Nothing is stored, nothing is sent."""
+        form = AnalysisRequestSerializer(data=request.data, context={"request": request})
+        form.is_valid(raise_exception=True)
+        found = services.estimate(form.draft())
+        calls = [
+            {
+                "stage": call.stage,
+                "model": call.model,
+                "input_tokens": call.input_tokens,
+                "output_tokens": call.output_tokens,
+                "cost_usd": cost,
+            }
+            for call, cost in found.calls
+        ]
+        body = {"cost_usd": found.cost_usd, "unpriced": found.unpriced, "calls": calls}
+        return Response(EstimateSerializer(body).data)
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """The newest first, without results; with `format` everything, as a file."""
+        if form := request.query_params.get("format"):
+            found = self.filter_queryset(self.get_queryset()).order_by("-id")
+            return self._file(found.iterator(chunk_size=50), form, "analyses")
+        return super().list(request, *args, **kwargs)
+
+    @extend_schema(
+        parameters=[WAIT, FORMAT],
+        responses={(200, "application/json"): AnalysisDetailSerializer, **FILES},
+    )
+    def retrieve(self, request: Request, pk: int) -> HttpResponseBase:
+        """With results. `wait` answers as soon as something changes."""
+        analysis = self.get_object()
+        if form := request.query_params.get("format"):
+            return self._file([analysis], form, f"analysis-{analysis.pk}")
+        if seconds := self._wait_seconds():
+            wait_for_change(analysis, seconds)
+            analysis = self.get_object()
+        return Response(AnalysisDetailSerializer(analysis).data)
+
+    def destroy(self, request: Request, pk: int) -> Response:
+        """Delete it with its results; what is still running is stopped."""
+        services.delete_analysis(self.get_object())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(request=None, responses={200: AnalysisDetailSerializer})
+    @action(["post"], detail=True)
+    def cancel(self, request: Request, pk: int) -> Response:
+        """Stop the calls, at the provider too, within two seconds. Keeps what came."""
+        services.cancel_analysis(self.get_object())
+        return Response(AnalysisDetailSerializer(self.get_object()).data)
+
+    @extend_schema(
+        request=None, responses={202: AnalysisDetailSerializer}, parameters=[IDEMPOTENCY_KEY]
+    )
+    @action(["post"], detail=True)
+    @idempotent
+    def retry(self, request: Request, pk: int) -> Response:
+        """Make again the calls that have no answer, and only those."""
+        analysis = self.get_object()
+        services.retry_analysis(analysis)
+        return self._accepted(analysis)
+
+    @extend_schema(
+        request=RerunSerializer,
+        responses={202: AnalysisDetailSerializer},
+        parameters=[IDEMPOTENCY_KEY],
+    )
+    @action(["post"], detail=True)
+    @idempotent
+    def rerun(self, request: Request, pk: int) -> Response:
+        """Ask the same question again, in a new analysis: of other models, in another mode."""
+        form = RerunSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        return self._accepted(services.rerun_analysis(self.get_object(), **form.validated_data))
+
+    @extend_schema(
+        responses={(200, "text/event-stream"): OpenApiTypes.STR},
+        parameters=[OpenApiParameter("Last-Event-ID", location=OpenApiParameter.HEADER)],
+    )
+    @action(["get"], detail=True)
+    def events(self, request: Request, pk: int) -> StreamingHttpResponse:
+        """Server-sent events: `result` for each call that has ended, `analysis` at the end."""
+        seen = request.headers.get("Last-Event-ID", "0")
+        stream = EventStream(
+            self.get_object(),
+            int(seen) if seen.isdecimal() and len(seen) < 9 else 0,
+            lambda result: ResultSerializer(result).data,
         )
+        headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+        return StreamingHttpResponse(stream, content_type="text/event-stream", headers=headers)
+
+    def _accepted(self, analysis: Analysis) -> Response:
+        stored = AnalysisDetailSerializer(self.get_queryset().get(pk=analysis.pk))
+        where = reverse("analysis-detail", [analysis.pk], request=self.request)
+        return Response(stored.data, status.HTTP_202_ACCEPTED, headers={"Location": where})
+
+    def _file(self, analyses: Any, form: str, name: str) -> StreamingHttpResponse:
+        if form not in reports.MEDIA_TYPES:
+            known = ", ".join(reports.MEDIA_TYPES)
+            raise ValidationError({"format": [f"There are these formats: {known}."]})
+        pieces = reports.report(analyses, form, lambda one: AnalysisDetailSerializer(one).data)
+        disposition = f'attachment; filename="{name}.{form}"'
+        return StreamingHttpResponse(
+            pieces,
+            content_type=reports.MEDIA_TYPES[form],
+            headers={"Content-Disposition": disposition},
+        )
+
+    def _wait_seconds(self) -> float:
+        text = self.request.query_params.get("wait", "0")
+        try:
+            seconds = float(text)
+        except ValueError:
+            seconds = -1.0
+        if not 0 <= seconds <= LONGEST_WAIT_SECONDS:
+            raise ValidationError({"wait": [f"Seconds from 0 to {LONGEST_WAIT_SECONDS:.0f}."]})
+        return seconds
+
+
+@extend_schema(tags=["analyses"])
+class ResultViewSet(
+    mixins.ListModelMixin,
+    mixins.RetrieveModelMixin,
+    mixins.UpdateModelMixin,
+    GenericViewSet[AnalysisResult],
+):
+    """Every response one has, of all analyses; and those one obtained oneself."""
+
+    queryset = AnalysisResult.objects.none()
+    serializer_class = OwnResultSerializer
+    lookup_value_converter = "int"
+    filterset_class = ResultFilter
+    http_method_names = ["get", "post", "patch", "head", "options"]
+
+    def get_queryset(self) -> QuerySet[AnalysisResult]:
+        return AnalysisResult.objects.visible_to(self.request.user)
+
+    @extend_schema(
+        request=RecordedResultSerializer,
+        responses={201: OwnResultSerializer},
+        parameters=[IDEMPOTENCY_KEY],
+    )
+    @idempotent
+    def create(self, request: Request) -> Response:
+        """Record a response that the client obtained itself."""
+        form = RecordedResultSerializer(data=request.data, context={"request": request})
+        form.is_valid(raise_exception=True)
+        result = form.save()
+        where = reverse("result-detail", [result.pk], request=request)
+        stored = OwnResultSerializer(self.get_queryset().get(pk=result.pk))
+        return Response(stored.data, status.HTTP_201_CREATED, headers={"Location": where})
 
 
 @extend_schema(tags=["analyses"])
@@ -57,4 +249,14 @@ class ModelViewSet(ViewSet):
 
     @extend_schema(responses=ModelListSerializer, operation_id="models_list")
     def list(self, request: Request) -> Response:
-        return Response(ModelListSerializer({"results": offered_models()}).data)
+        """Context window, list price, and how the provider has been doing lately."""
+        lately = provider_health()
+        nothing = {"status": "unknown", "succeeded": 0, "failed": 0}
+        models = [
+            {
+                **{name: getattr(info, name) for name in info.__dataclass_fields__},
+                "health": lately.get(info.provider, nothing),
+            }
+            for info in offered_models()
+        ]
+        return Response(ModelListSerializer({"results": models}).data)

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 from urllib.parse import unquote, urlsplit
@@ -50,6 +51,13 @@ def env_int(name: str, default: int, minimum: int = 0, maximum: int = 1_000_000)
     if not re.fullmatch(r"\d{1,9}", value) or not minimum <= int(value) <= maximum:
         stop(name, f"must be a whole number from {minimum} to {maximum}", str(default))
     return int(value)
+
+
+def env_decimal(name: str) -> Decimal | None:
+    value = env(name, "")
+    if not re.fullmatch(r"(\d{1,9}(\.\d{1,2})?)?", value):
+        stop(name, "must be an amount with at most two decimals", "25.00")
+    return Decimal(value) if value else None
 
 
 def env_list(
@@ -237,11 +245,12 @@ PROCRASTINATE_WORKER_DEFAULTS = {
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["accounts.guard.GuardedBackend"]
 PASSWORD_HASHERS = ["accounts.hashers.Argon2PasswordHasher"]
+PASSWORD_MIN_LENGTH = 12
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
     for name, options in {
         "UserAttributeSimilarityValidator": {"user_attributes": ("email", "username")},
-        "MinimumLengthValidator": {"min_length": 12},
+        "MinimumLengthValidator": {"min_length": PASSWORD_MIN_LENGTH},
         "CommonPasswordValidator": {},
     }.items()
 ] + [{"NAME": "accounts.validators.ContextWordsValidator"}]
@@ -322,6 +331,21 @@ elif EMAIL_URL:
 # Requests and uploads
 
 MAX_UPLOAD_BYTES = env_int("MAX_UPLOAD_MB", 20, minimum=1, maximum=200) * 1024 * 1024
+# One request with several files.
+MAX_REQUEST_BYTES = env_int("MAX_REQUEST_MB", 100, minimum=1, maximum=10_000) * 1024 * 1024
+MAX_REQUEST_BYTES = max(MAX_REQUEST_BYTES, MAX_UPLOAD_BYTES)
+# What one user may keep; versions count as bytes.
+QUOTA_DOCUMENTS = env_int("QUOTA_DOCUMENTS", 2_000_000, maximum=100_000_000)
+QUOTA_BYTES = env_int("QUOTA_MB", 10_240, maximum=100_000_000) * 1024 * 1024
+# PostgreSQL's text search configurations, as of version 15.
+SEARCH_LANGUAGES = set(
+    "simple arabic armenian basque catalan danish dutch english finnish french german greek hindi"
+    " hungarian indonesian irish italian lithuanian nepali norwegian portuguese romanian russian"
+    " serbian spanish swedish tamil turkish yiddish".split()
+)
+SEARCH_LANGUAGE = env("SEARCH_LANGUAGE", "english").lower()
+if SEARCH_LANGUAGE not in SEARCH_LANGUAGES:
+    stop("SEARCH_LANGUAGE", "is not one that PostgreSQL knows", "english")
 # Bodies that are read whole (JSON, forms); files are streamed and have the limit above.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 
@@ -337,7 +361,7 @@ REST_FRAMEWORK = {
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "ultrai.api.AlwaysJSON",
     "DEFAULT_PAGINATION_CLASS": "ultrai.api.CursorPages",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "ultrai.openapi.Schema",
     "EXCEPTION_HANDLER": "ultrai.problems.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
@@ -423,6 +447,7 @@ def env_provider(
         or env_url(f"{prefix}_BASE_URL", {"http", "https"}, "https://api.example.com/v1", "")
         or None,
         models=tuple(env_list(f"{prefix}_MODELS", models, example="model-a,model-b")),
+        context_window=env_int(f"{prefix}_CONTEXT_WINDOW", 0, maximum=100_000_000) or None,
     )
 
 
@@ -451,6 +476,11 @@ for _name in env_list(
         env(f"{_prefix}_API_KEY", ""),
         env_url(f"{_prefix}_BASE_URL", {"http", "https"}, "https://api.example.com/v1"),
     )
+
+# Calls to one provider at once, from one worker process.
+PROVIDER_CONCURRENCY = env_int("PROVIDER_CONCURRENCY", 100, minimum=1, maximum=2_000)
+# What the models may cost a user a month, in US dollars, unless the admin says otherwise for one.
+MONTHLY_BUDGET_USD = env_decimal("MONTHLY_BUDGET_USD")
 
 # Logging: one line an event, to standard error, which the platform collects
 

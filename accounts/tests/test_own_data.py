@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from accounts.tokens import make_personal_access_token
-from analysis.services import request_analysis
+from analysis.tests.factories import make_analysis
 from conftest import PASSWORD
 from documents.models import Document
 from documents.tests.factories import make_document
@@ -26,7 +26,7 @@ def belongings(alice, client_of):
     file = SimpleUploadedFile("letter.txt", b"Alice's letter")
     client.post(reverse("document-list"), {"file": file}, format="multipart")
     written = make_document(alice, filename="notes.md", content="Alice's notes")
-    request_analysis(
+    make_analysis(
         user=alice,
         document=written,
         prompt="Alice's question",

@@ -1,7 +1,14 @@
 """One call to one language model, and one error taxonomy for all of them."""
 
+from analysis.providers.builtin import lexical_claims
 from analysis.providers.calls import complete
-from analysis.providers.catalogue import UnknownModel, offered_models, resolve_model
+from analysis.providers.catalogue import (
+    UnknownModel,
+    is_extractive,
+    model_info,
+    offered_models,
+    resolve_model,
+)
 from analysis.providers.config import ProviderConfig
 from analysis.providers.interface import Completion, Message, ModelInfo, ProviderError
 
@@ -13,6 +20,9 @@ __all__ = [
     "ProviderError",
     "UnknownModel",
     "complete",
+    "is_extractive",
+    "lexical_claims",
+    "model_info",
     "offered_models",
     "resolve_model",
 ]

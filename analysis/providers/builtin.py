@@ -6,7 +6,7 @@ The same messages always give the same answer.
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -19,6 +19,7 @@ DISCLAIMER = "Extracted, not reasoned:"
 LONGEST_SUMMARY = 7
 MOST_QUOTES = 5
 MOST_TERMS = 15
+MOST_CLAIMS = 100
 MOST_STATEMENTS = 10  # of each group in a merge
 CANDIDATES = 300  # sentences worth comparing with each other
 ALIKE = 0.5  # of the words of two statements that count as one
@@ -153,7 +154,16 @@ class _Statement:
     supporters: list[str]
 
 
-def _merge_statements(answers: Sequence[tuple[str, str]]) -> str:
+def lexical_claims(answers: Mapping[str, str]) -> list[tuple[str, list[str]]]:
+    """Return what the answers say, each statement with the labels of those that say it.
+
+    Grouped by shared words, the most supported first; nothing is checked.
+    """
+    found = sorted(_statements(list(answers.items())), key=lambda one: -len(one.supporters))
+    return [(one.text, one.supporters) for one in found[:MOST_CLAIMS]]
+
+
+def _statements(answers: Sequence[tuple[str, str]]) -> list[_Statement]:
     """Group the sentences of all answers that share their numbers and half of their words."""
     statements: list[_Statement] = []
     holding: dict[str, list[_Statement]] = {}  # by word
@@ -170,6 +180,11 @@ def _merge_statements(answers: Sequence[tuple[str, str]]) -> str:
             statements.append(found)
             for word in found.stems:
                 holding.setdefault(word, []).append(found)
+    return statements
+
+
+def _merge_statements(answers: Sequence[tuple[str, str]]) -> str:
+    statements = _statements(answers)
     head = (
         f"Lexical merge of {len(answers)} answers, not reasoned: statements are grouped by the"
         " words they share; nothing was checked."

@@ -32,6 +32,19 @@ def offered_models() -> list[ModelInfo]:
     ]
 
 
+def model_info(reference: str) -> ModelInfo:
+    """Return what is known of a resolved model, listed or not."""
+    provider, _, name = reference.partition(":")
+    if provider == builtin.PROVIDER:
+        return builtin.MODELS[name]
+    return _describe(settings.LLM_PROVIDERS[provider], name)
+
+
+def is_extractive(reference: str) -> bool:
+    """Whether it extracts and does not reason: it cannot judge, and has no window to fill."""
+    return reference.startswith(f"{builtin.PROVIDER}:")
+
+
 def resolve_model(reference: str) -> str:
     """Return "provider:name" for a provider alone (its first model) or for "provider:name".
 
@@ -74,7 +87,7 @@ def _describe(config: ProviderConfig, name: str) -> ModelInfo:
         name=name,
         kind="generative",
         description=f"{name}, asked through {config.name}.",
-        context_window=price.context_window,
+        context_window=config.context_window or price.context_window,
         input_usd_per_million=price.input_usd_per_million,
         output_usd_per_million=price.output_usd_per_million,
     )

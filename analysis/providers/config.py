@@ -15,3 +15,4 @@ class ProviderConfig:
     api_key: str = field(repr=False)
     base_url: str | None
     models: tuple[str, ...]  # what is listed; the first is the default
+    context_window: int | None = None  # tokens; None: what the price list says

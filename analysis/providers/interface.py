@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-type Purpose = Literal["instructions", "document", "question", "answer"]
+type Purpose = Literal["instructions", "document", "question", "answer", "review"]
 
 type ErrorCode = Literal[
     "authentication",  # the key is wrong or may not use this model
@@ -18,6 +18,8 @@ type ErrorCode = Literal[
     "server_error",  # the provider failed, or answered with something that is not an answer
     "truncated",  # the reply broke off or cannot be read to its end
     "connection",  # the provider was not reached, or hung up before it answered
+    "circuit_open",  # it failed too often in a row and is left alone for a while
+    "over_max_cost",  # not asked: the call could pass the client's limit
     "unknown_model",  # no such provider is configured, or it has no such model
 ]
 
@@ -38,6 +40,7 @@ class Message:
     role: Literal["system", "user"]
     content: str
     purpose: Purpose
+    first_page: int = 1  # of a "document": its pages are told to the models by number
 
 
 @dataclass(frozen=True)

@@ -53,10 +53,15 @@ def _request(messages: Sequence[Message]) -> ModelRequest:
 
 
 def _marked(message: Message) -> str:
-    """The document between tags: what it says must not pass for a question of the user's."""
-    if message.purpose == "document":
-        return f"<document>\n{message.content}\n</document>"
-    return message.content
+    """The document between tags, its pages by number: answers can cite them, and what it says
+    cannot pass for a question of the user's."""
+    if message.purpose != "document":
+        return message.content
+    pages = message.content.split("\f")
+    text = message.content
+    if len(pages) > 1 or message.first_page > 1:
+        text = "\n".join(f"[Page {n}]\n{page}" for n, page in enumerate(pages, message.first_page))
+    return f"<document>\n{text}\n</document>"
 
 
 def _settings(config: ProviderConfig, parameters: Mapping[str, Any]) -> ModelSettings:

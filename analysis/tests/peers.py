@@ -1,65 +1,97 @@
-"""An OpenAI-compatible peer that answers only when it is told to."""
+"""An OpenAI-compatible peer that answers as the test says, and when it says so."""
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from analysis.providers import ProviderConfig
+
+type Answer = str | tuple[int, str]  # the text, or a status and an error message
 
 
-class HoldingPeer(ThreadingHTTPServer):
-    """Counts the requests it got, and holds its answers until `release` is set."""
+class Peer(ThreadingHTTPServer):
+    """`answer` decides on model and messages; while `release` is not set nobody is answered."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.release = threading.Event()
-        self.requests: list[str] = []  # the model of each
+        self.release.set()
+        self.requests: list[dict[str, Any]] = []
+        self.hung_up = 0  # clients that were gone before their answer
+        self.answer: Callable[[str, str], Answer] = lambda model, text: f"Answer of {model}."
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}/v1"
 
+    @property
+    def models(self) -> list[str]:
+        """Who was asked, in order."""
+        return [request["model"] for request in self.requests]
+
+    def texts(self, model: str) -> list[str]:
+        """What a model was sent, all messages joined, request by request."""
+        return [joined(r) for r in self.requests if r["model"] == model]
+
+    def provider(self, *models: str, name: str = "peer") -> dict[str, ProviderConfig]:
+        """A value for LLM_PROVIDERS."""
+        return {name: ProviderConfig(name, "openai_compatible", "sk-x", self.url, models)}
+
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that was killed is no error of the peer's."""
 
 
+def joined(request: dict[str, Any]) -> str:
+    return "\n".join(str(message["content"]) for message in request["messages"])
+
+
 class Handler(BaseHTTPRequestHandler):
-    server: HoldingPeer
+    server: Peer
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.requests.append(body["model"])
+        self.server.requests.append(body)
         self.server.release.wait()
-        answer = {
-            "id": "1",
-            "object": "chat.completion",
-            "created": 0,
-            "model": body["model"],
-            "choices": [
-                {
-                    "index": 0,
-                    "finish_reason": "stop",
-                    "message": {"role": "assistant", "content": f"Answer of {body['model']}."},
-                }
-            ],
-            "usage": {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10},
-        }
-        data = json.dumps(answer).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
+        answer = self.server.answer(body["model"], joined(body))
+        if isinstance(answer, tuple):
+            status, message = answer
+            reply: dict[str, Any] = {"error": {"message": message, "type": "error", "code": None}}
+        else:
+            status, reply = 200, completion(body["model"], answer)
+        data = json.dumps(reply).encode()
+        try:
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+        except OSError:
+            self.server.hung_up += 1
 
     def log_message(self, *args: object) -> None:
         pass
 
 
+def completion(model: str, text: str) -> dict[str, Any]:
+    message = {"role": "assistant", "content": text}
+    return {
+        "id": "1",
+        "object": "chat.completion",
+        "created": 0,
+        "model": model,
+        "choices": [{"index": 0, "finish_reason": "stop", "message": message}],
+        "usage": {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10},
+    }
+
+
 @contextmanager
-def holding_peer() -> Iterator[HoldingPeer]:
-    with HoldingPeer() as peer:
+def running_peer() -> Iterator[Peer]:
+    with Peer() as peer:
         thread = threading.Thread(target=peer.serve_forever, args=(0.01,))
         thread.start()
         try:

@@ -4,7 +4,7 @@ from django.urls import reverse
 
 from analysis.models import Analysis, AnalysisResult
 from analysis.providers import ProviderConfig
-from analysis.services import request_analysis
+from analysis.tests.factories import make_analysis
 from documents.models import Document
 from documents.tests.factories import make_document, make_pdf
 
@@ -250,7 +250,7 @@ def test_list_shows_only_my_analyses_in_two_queries(
     alice, bob, client_of, django_assert_num_queries
 ):
     def analyse(user):
-        return request_analysis(
+        return make_analysis(
             user=user, document=None, prompt="What?", models=["builtin:summary"]
         ).pk
 

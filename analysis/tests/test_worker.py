@@ -4,18 +4,20 @@ import signal
 
 import pytest
 from django.db import connection
+from django.urls import reverse
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from analysis.models import Analysis, AnalysisResult
-from analysis.services import request_analysis
-from analysis.tests.peers import holding_peer
+from analysis.tests.factories import make_analysis
+from analysis.tests.peers import running_peer
 from ultrai.tests.processes import wait_until, worker
 
 
 @pytest.fixture
 def peer():
-    with holding_peer() as peer:
+    with running_peer() as peer:
+        peer.release.clear()  # it holds its answers until the test releases them
         yield peer
 
 
@@ -31,7 +33,7 @@ def variables(peer):
 
 @pytest.fixture
 def analysis(transactional_db, alice):
-    return request_analysis(
+    return make_analysis(
         user=alice, document=None, prompt="Why?", models=["slow:a", "slow:b"], mode="answers"
     )
 
@@ -61,7 +63,11 @@ def test_kill_9_of_the_worker_loses_nothing(analysis, peer, variables):
         wait_until(lambda: status_of(analysis) == "succeeded")
 
     results = analysis.results.order_by("id")
-    assert [(r.response, r.attempts) for r in results] == [("Answer of a.", 2), ("Answer of b.", 2)]
+    # Each was asked twice, and each row says that one of its requests may have been billed.
+    assert [(r.response, r.attempts, r.interrupted) for r in results] == [
+        ("Answer of a.", 2, 1),
+        ("Answer of b.", 2, 1),
+    ]
 
 
 def test_sigterm_hands_the_analysis_to_the_next_worker_at_once(analysis, peer, variables):
@@ -85,10 +91,30 @@ def test_an_answer_that_was_received_is_not_asked_for_again(analysis, peer, vari
     with worker(**variables):
         wait_until(lambda: status_of(analysis) == "succeeded")
 
-    assert peer.requests == ["b"]
+    assert peer.models == ["b"]
     assert list(analysis.results.order_by("id").values_list("response", flat=True)) == [
         "Kept.",
         "Answer of b.",
+    ]
+
+
+def test_a_cancelled_analysis_stops_its_calls_within_two_seconds_and_keeps_what_came(
+    analysis, peer, variables, alice, client_of
+):
+    AnalysisResult.objects.filter(model="slow:a").update(status="succeeded", response="Kept.")
+    with worker(**variables):
+        wait_until(lambda: peer.requests)
+        response = client_of(alice).post(reverse("analysis-cancel", args=[analysis.pk]))
+        wait_until(
+            lambda: not ProcrastinateJob.objects.filter(task_name="analysis.run").exists(), 2
+        )
+        peer.release.set()
+
+    rows = analysis.results.order_by("id")
+    assert response.json()["status"] == "cancelled"
+    assert [(r.status, r.response, r.interrupted) for r in rows] == [
+        ("succeeded", "Kept.", 0),
+        ("cancelled", None, 1),
     ]
 
 
@@ -130,7 +156,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing(analysis):
     as_if_a_minute_had_passed()
     assert analysis.claim()  # another worker took over
 
-    assert not stale.renew_lease()
+    assert Analysis.objects.renew_leases([stale.lease, analysis.lease]) == {analysis.lease}
     assert not stale.finish(Analysis.Status.FAILED)
     assert not analysis.results.first().fail(stale.lease, "timeout", "too late")
     assert analysis.results.first().fail(analysis.lease, "timeout", "in time")

@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from analysis.models import Analysis, AnalysisResult
-from analysis.services import request_analysis
+from analysis.tests.factories import make_analysis
 from conftest import PASSWORD
 from documents.models import Document
 from documents.tests.factories import make_document
@@ -33,7 +33,7 @@ def staff(db):
 @pytest.fixture
 def result(alice):
     document = make_document(alice, content="A long confidential text.")
-    analysis = request_analysis(
+    analysis = make_analysis(
         user=alice, document=document, prompt="What?", models=["builtin:summary"]
     )
     return analysis.results.get()

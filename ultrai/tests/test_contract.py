@@ -7,7 +7,7 @@ from rest_framework.permissions import IsAuthenticated
 
 from accounts.models import Session
 from accounts.tokens import make_personal_access_token, start_session
-from analysis.services import request_analysis
+from analysis.tests.factories import make_analysis
 from documents.tests.factories import make_document
 from ultrai.tests.endpoints import endpoints
 
@@ -54,7 +54,7 @@ def test_anonymous_is_401(anonymous, name, method):
 def owned(alice):
     """Alice's rows, by the beginning of the route's name."""
     document = make_document(alice)
-    analysis = request_analysis(
+    analysis = make_analysis(
         user=alice, document=document, prompt="What?", models=["builtin:summary"]
     )
     start_session(alice)

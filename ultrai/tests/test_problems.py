@@ -128,11 +128,20 @@ def test_validation_errors_come_by_field_with_a_summary(alice, client_of):
     assert body["code"] == "invalid"
 
 
-@pytest.mark.parametrize("cursor", ["garbage", "AAAA", "%00", "cD0x"])
-def test_a_broken_cursor_is_an_error_or_the_first_page_never_a_500(alice, client_of, cursor):
+@pytest.mark.parametrize("cursor", ["garbage", "%00", "cD1hYmM=", "cD0=", "cD0lMDA="])
+def test_a_cursor_that_is_not_one_of_ours_is_400(alice, client_of, cursor):
     response = client_of(alice).get(LIST + f"?cursor={cursor}")
 
-    assert response.status_code in {200, 404}
+    assert response.status_code == 400
+    assert list(response.json()["errors"]) == ["cursor"]
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "1.5", "many", ""])
+def test_a_limit_that_is_not_a_whole_number_is_400(alice, client_of, limit):
+    response = client_of(alice).get(LIST + f"?limit={limit}")
+
+    assert response.status_code == 400
+    assert list(response.json()["errors"]) == ["limit"]
 
 
 def test_an_unknown_host_is_400_as_a_problem(anonymous, settings):

@@ -1,0 +1,78 @@
+"""What users may spend a month, and what is set aside for calls that are still to be made."""
+
+from datetime import date
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F
+from django.utils import timezone
+
+from accounts.models import User
+from ultrai.exceptions import DomainError
+
+
+class BudgetExceeded(DomainError):
+    status = 402
+    code = "budget_exceeded"
+
+
+class Budget(models.Model):
+    """One user's month, in US dollars."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.DB_CASCADE, related_name="budgets"
+    )
+    month = models.DateField()  # its first day
+    reserved_usd = models.DecimalField(max_digits=14, decimal_places=8, default=0, db_default=0)
+    spent_usd = models.DecimalField(max_digits=14, decimal_places=8, default=0, db_default=0)
+
+    class Meta:
+        app_label = "analysis"
+        db_table = "budgets"
+        constraints = [
+            models.UniqueConstraint(fields=["user", "month"], name="one_budget_a_month"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m} of user {self.user_id}"
+
+
+def this_month() -> date:
+    return timezone.now().date().replace(day=1)
+
+
+def limit_of(user: User) -> Decimal | None:
+    """Return what the user may spend a month; None: as much as they like."""
+    own = user.monthly_budget_usd
+    return own if own is not None else settings.MONTHLY_BUDGET_USD
+
+
+def reserve(user: User, amount: Decimal) -> None:
+    """Set aside for calls to be made. Of requests that race for the last cent one succeeds.
+
+    Raises BudgetExceeded with the figures. Runs in the caller's transaction.
+    """
+    month = this_month()
+    Budget.objects.get_or_create(user=user, month=month)
+    rows = Budget.objects.filter(user=user, month=month)
+    limit = limit_of(user)
+    if limit is not None:
+        rows = rows.filter(spent_usd__lte=limit - amount - F("reserved_usd"))
+    if not rows.update(reserved_usd=F("reserved_usd") + amount):
+        budget = Budget.objects.get(user=user, month=month)
+        raise BudgetExceeded(
+            f"This may cost {amount:.4f} USD. Of {limit:.2f} USD this month {budget.spent_usd:.4f}"
+            f" are spent and {budget.reserved_usd:.4f} set aside."
+        )
+
+
+def settle(user_id: int, *, reserved: Decimal, spent: Decimal) -> None:
+    """Turn what was set aside into what it did cost."""
+    month = this_month()
+    Budget.objects.get_or_create(user_id=user_id, month=month)
+    # What was set aside last month and is settled now leaves this month's rest untouched.
+    Budget.objects.filter(user_id=user_id, month=month).update(
+        spent_usd=F("spent_usd") + spent,
+        reserved_usd=models.functions.Greatest(F("reserved_usd") - reserved, Decimal(0)),
+    )

@@ -1,0 +1,97 @@
+"""What an analysis will cost: estimated before, set aside, settled after."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db import transaction
+from django.db.models import Sum
+
+from accounts.models import User
+from analysis import budgets
+from analysis.models import Analysis
+from analysis.pipeline import PlannedCall, Question, plan
+from analysis.providers import model_info
+from ultrai.exceptions import DomainError
+
+MILLION = Decimal(1_000_000)
+
+
+class OverMaxCost(DomainError):
+    status = 402
+    code = "over_max_cost"
+
+
+class UnknownPrice(DomainError):
+    code = "unknown_price"
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Upper estimates. An unknown price is None, and then the sum covers the others only."""
+
+    calls: Sequence[tuple[PlannedCall, Decimal | None]]
+
+    @property
+    def cost_usd(self) -> Decimal:
+        return sum((cost for _, cost in self.calls if cost is not None), Decimal(0))
+
+    @property
+    def unpriced(self) -> list[str]:
+        return sorted({call.model for call, cost in self.calls if cost is None})
+
+
+def estimate(question: Question) -> Estimate:
+    return Estimate([(call, price(call)) for call in plan(question)])
+
+
+def price(call: PlannedCall) -> Decimal | None:
+    """Return what a planned call costs at list price; None when the price is not known."""
+    info = model_info(call.model)
+    if info.input_usd_per_million is None or info.output_usd_per_million is None:
+        return None
+    return (
+        call.input_tokens * info.input_usd_per_million
+        + call.output_tokens * info.output_usd_per_million
+    ) / MILLION
+
+
+@transaction.atomic
+def reserve(analysis: Analysis, user: User, question: Question) -> None:
+    """Set aside what the calls may cost, before any is made.
+
+    Raises OverMaxCost, UnknownPrice or BudgetExceeded, each with the figures.
+    """
+    found = estimate(question)
+    limit = analysis.max_cost_usd
+    if limit is not None and found.unpriced:
+        raise UnknownPrice(
+            f"The price of {', '.join(found.unpriced)} is not known: `max_cost_usd` cannot be kept."
+        )
+    if limit is not None and found.cost_usd > limit:
+        raise OverMaxCost(
+            f"This may cost {found.cost_usd:.4f} USD, more than `max_cost_usd` of {limit:.4f}."
+        )
+    budgets.reserve(user, found.cost_usd)
+    analysis.estimated_cost_usd = found.cost_usd
+    analysis.reserved_usd = found.cost_usd
+    analysis.save(update_fields=["estimated_cost_usd", "reserved_usd"])
+
+
+@transaction.atomic
+def settle(analysis_id: int) -> None:
+    """Book what a finished analysis did cost since it was last settled; idempotent."""
+    analysis = Analysis.objects.select_for_update().filter(pk=analysis_id).first()
+    if analysis is None:
+        return
+    total = analysis.results.aggregate(total=Sum("cost_usd"))["total"] or Decimal(0)
+    if total == analysis.settled_usd and not analysis.reserved_usd:
+        return
+    budgets.settle(
+        analysis.user_id,
+        reserved=analysis.reserved_usd,
+        spent=total - analysis.settled_usd,
+    )
+    analysis.reserved_usd = Decimal(0)
+    analysis.settled_usd = total
+    analysis.save(update_fields=["reserved_usd", "settled_usd"])

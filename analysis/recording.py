@@ -1,0 +1,186 @@
+"""The pipeline's calls, each with its row: what it has is reused, what happens is written."""
+
+import asyncio
+import hashlib
+import json
+import random
+import time
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from analysis import money, pipeline
+from analysis.leases import LeaseLost
+from analysis.limits import gate
+from analysis.models import Analysis, AnalysisResult
+from analysis.providers import Message, ProviderError, complete, is_extractive
+from analysis.tokens import tokens_in
+from ultrai.jobs import in_database
+
+if TYPE_CHECKING:
+    from analysis.quotations import Source
+
+# A rate limit or an overloaded server: asked again after 1, 2 s, or when the provider says.
+MAX_REQUESTS = 3
+LONGEST_PAUSE_SECONDS = 60.0
+# The stages whose quotations are looked up in the document.
+VERIFIED = {"part", "answer", "synthesis"}
+
+
+class RecordedCalls:
+    def __init__(self, analysis: Analysis, source: "Source | None") -> None:
+        assert analysis.lease
+        self.analysis = analysis
+        self.lease = analysis.lease
+        self.source = source
+        self.rows: dict[tuple[str, str, int], AnalysisResult] = {}
+        self.spent = Decimal(0)
+
+    def load(self) -> None:
+        """Read what earlier runs have done; requests they left open may have been billed."""
+        self.analysis.results.all().note_interrupted()
+        self.rows = {(row.stage, row.model, row.part): row for row in self.analysis.results.all()}
+        self.spent = sum((row.cost_usd or Decimal(0) for row in self.rows.values()), Decimal(0))
+
+    def fail_open(self, code: str, message: str) -> None:
+        for row in self.analysis.results.open():
+            row.fail(self.lease, code, message)
+
+    async def make(self, call: pipeline.Call) -> str | None:
+        row = await self._row(call)
+        if row.status == AnalysisResult.Status.SUCCEEDED:
+            return row.response
+        if row.status == AnalysisResult.Status.FAILED:
+            return None
+        key = self._cache_key(call)
+        await in_database(row.note, self.lease, sent=sent_text(call.messages), cache_key=key)
+        if text := await self._cached(row, key):
+            return text
+        return await self._ask(call, row)
+
+    async def _ask(self, call: pipeline.Call, row: AnalysisResult) -> str | None:
+        for request in range(1, MAX_REQUESTS + 1):
+            started = time.monotonic()
+            try:
+                async with gate(call.model):
+                    self._keep_within_cost(call)
+                    if not await in_database(row.start, self.lease):
+                        raise LeaseLost
+                    started = time.monotonic()
+                    completion = await complete(call.model, call.messages, self.analysis.parameters)
+            except ProviderError as error:
+                if error.is_retriable and request < MAX_REQUESTS:
+                    await asyncio.sleep(pause(request, error.retry_after))
+                    continue
+                latency = milliseconds_since(started)
+                await in_database(row.fail, self.lease, error.code, error.message, latency)
+                return None
+            latency = milliseconds_since(started)
+            if not await in_database(row.succeed, self.lease, completion, latency):
+                raise LeaseLost
+            self.spent += completion.cost_usd or 0
+            await self._verify(call, row, completion.text)
+            return completion.text
+        raise AssertionError("the last request returns")
+
+    async def skip(self, call: pipeline.Call, code: str, reason: str) -> None:
+        row = await self._row(call)
+        await in_database(row.fail, self.lease, code, reason)
+
+    async def keep_review(self, call: pipeline.Call, review: Mapping[str, Any]) -> None:
+        row = await self._row(call)
+        await in_database(row.note, self.lease, review=review)
+
+    async def keep_text(self, call: pipeline.Call, text: str) -> None:
+        row = await self._row(call)
+        await in_database(row.note, self.lease, response=text)
+
+    async def _row(self, call: pipeline.Call) -> AnalysisResult:
+        """Return the call's row; a call that was not planned (another synthesizer) gets one."""
+        key = (call.stage, call.model, call.part)
+        if key not in self.rows:
+            row = self.analysis.new_result(call.stage, call.model, call.part)
+            await in_database(row.save)
+            self.rows[key] = row
+        return self.rows[key]
+
+    def _keep_within_cost(self, call: pipeline.Call) -> None:
+        """Raises ProviderError when this call could pass the client's `max_cost_usd`."""
+        limit = self.analysis.max_cost_usd
+        if limit is None:
+            return
+        size = sum(tokens_in(message.content) for message in call.messages)
+        out = self.analysis.parameters.get("max_tokens") or pipeline.OUTPUT_TOKENS
+        cost = money.price(pipeline.PlannedCall(call.stage, call.model, size, out))
+        if cost is None or self.spent + cost > limit:
+            raise ProviderError(
+                "over_max_cost",
+                f"Not asked: {self.spent:.4f} USD are spent, this call may cost {cost or 0:.4f},"
+                f" and `max_cost_usd` is {limit:.4f}.",
+            )
+
+    def _cache_key(self, call: pipeline.Call) -> str:
+        """Two calls with one key send the same; empty when the answer is not to be reused."""
+        if not self.analysis.uses_cache or is_extractive(call.model):
+            return ""
+        parameters = {k: v for k, v in self.analysis.parameters.items() if k != "timeout"}
+        messages = [[m.role, m.content, m.first_page] for m in call.messages]
+        text = json.dumps([call.model, parameters, messages], sort_keys=True)
+        return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+    async def _cached(self, row: AnalysisResult, key: str) -> str | None:
+        """Reuse the newest answer that this user was given to an equal call."""
+        if not key:
+            return None
+        earlier = await in_database(AnalysisResult.objects.reusable(row.user_id, key).first)
+        if earlier is None or earlier.response is None:
+            return None
+        if not await in_database(row.reuse, self.lease, earlier):
+            raise LeaseLost
+        return earlier.response
+
+    async def _verify(self, call: pipeline.Call, row: AnalysisResult, text: str) -> None:
+        if self.source is None or call.stage not in VERIFIED:
+            return
+        from analysis.quotations import verify
+
+        findings = await asyncio.to_thread(verify, text, self.source)
+        held = sum(one.verdict != "not_found" for one in findings)
+        await in_database(
+            row.note,
+            self.lease,
+            quotations=[
+                {
+                    "text": one.text,
+                    "verdict": one.verdict,
+                    "page": one.page,
+                    "start": one.start,
+                    "end": one.end,
+                    "similarity": one.similarity,
+                }
+                for one in findings
+            ],
+            quotations_total=len(findings),
+            quotations_held=held,
+        )
+
+
+def sent_text(messages: Sequence[Message]) -> str:
+    """Return the messages as sent. The document is not copied into every row: see the analysis."""
+    return "\n\n".join(
+        f"[document: {len(m.content):,} characters from page {m.first_page}]"
+        if m.purpose == "document"
+        else m.content
+        for m in messages
+    )
+
+
+def milliseconds_since(started: float) -> int:
+    return round((time.monotonic() - started) * 1_000)
+
+
+def pause(request: int, retry_after: float | None) -> float:
+    """Return the seconds to wait before the next request: as told, or longer each time."""
+    if retry_after is not None:
+        return min(retry_after, LONGEST_PAUSE_SECONDS)
+    return min(2.0 ** (request - 1) * random.uniform(0.75, 1.25), LONGEST_PAUSE_SECONDS)  # noqa: S311
