@@ -10,7 +10,8 @@ RENDER_SCHEMA := ../shared/render.schema.json
 # Production's settings, as far as a check needs them: nothing connects to this database.
 PRODUCTION := DEBUG=False ALLOWED_HOSTS=api.example.com DATABASE_URL=postgresql://nobody@localhost/none \
 	SECRET_KEY=made-up-for-this-check-and-long-enough-0123456789abcdef \
-	JWT_SECRET=made-up-for-this-check-and-long-enough-0123456789abcdef
+	JWT_SECRET=another-one-for-this-check-and-long-enough-9876543210fedcba \
+	EMAIL_URL=smtp://mail.example.com
 
 .PHONY: run test check format docs
 

@@ -28,6 +28,11 @@ class BearerAuthentication(JWTAuthentication):
         session = self.session_of(self.get_validated_token(raw))
         return session.user, session
 
+    def get_raw_token(self, header: bytes) -> bytes | None:
+        # The scheme is not about capitals (RFC 9110, 11.1), and login answers with "bearer".
+        scheme, _, rest = header.strip().partition(b" ")
+        return super().get_raw_token(b"Bearer " + rest if scheme.lower() == b"bearer" else header)
+
     def session_of(self, token: Token) -> Session:
         try:
             session_id, user_id = int(token["session_id"]), int(token["user_id"])

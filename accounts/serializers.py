@@ -29,6 +29,13 @@ def unless_email_taken() -> Iterator[None]:
         raise EmailTaken("An account with this email address exists already.") from None
 
 
+class EmailField(serializers.EmailField):
+    """An address in lower case; its length is judged as it is stored."""
+
+    def to_internal_value(self, data: Any) -> str:
+        return super().to_internal_value(data).lower()
+
+
 class PasswordField(serializers.CharField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
@@ -57,15 +64,12 @@ class UserSerializer(serializers.ModelSerializer[User]):
 class ProfileSerializer(serializers.ModelSerializer[User]):
     """What users change about themselves. A new email needs the password: it is the login."""
 
-    email = serializers.EmailField(max_length=255, required=False)
+    email = EmailField(max_length=255, required=False)
     current_password = PasswordField(required=False)
 
     class Meta:
         model = User
         fields = ["username", "email", "current_password"]
-
-    def validate_email(self, value: str) -> str:
-        return value.lower()
 
     def update(self, instance: User, validated_data: dict[str, Any]) -> User:
         password = validated_data.pop("current_password", "")
@@ -81,7 +85,7 @@ class ProfileSerializer(serializers.ModelSerializer[User]):
 
 class RegistrationSerializer(serializers.ModelSerializer[User]):
     # Declared, so that DRF adds no query for uniqueness: the database decides, also in a race.
-    email = serializers.EmailField(max_length=255)
+    email = EmailField(max_length=255)
     password = NewPasswordField()
 
     class Meta:

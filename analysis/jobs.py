@@ -2,28 +2,33 @@
 
 import asyncio
 import logging
-import time
 from contextlib import suppress
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from django.db.models.functions import Now
+from django.utils import timezone
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 
 from analysis import leases, money, pipeline
 from analysis.leases import LeaseLost
+from analysis.limits import room
 from analysis.models import Analysis
 from analysis.questions import question_of
-from analysis.recording import RecordedCalls
+from analysis.recording import RecordedCalls, surely
 from documents.models import Document
 from ultrai.exceptions import DomainError
 from ultrai.jobs import MAX_ATTEMPTS, RETRY, in_database, without_job
+
+if TYPE_CHECKING:
+    from analysis.quotations import Source
 
 logger = logging.getLogger(__name__)
 
 QUEUE = "analyses"
 # How long an analysis waits for its document's text before it gives up.
-DOCUMENT_PATIENCE_SECONDS = 600
+DOCUMENT_PATIENCE = timedelta(hours=1)
 
 
 def job_lock(analysis_id: int | str) -> str:
@@ -34,8 +39,18 @@ def job_lock(analysis_id: int | str) -> str:
 async def run_analysis(analysis_id: int) -> None:
     """Run one analysis to its end, or hand it back when the worker has to stop."""
     analysis = await in_database(Analysis.objects.filter(pk=analysis_id).first)
-    if analysis is None or not await in_database(analysis.claim):
-        return  # deleted, finished, or in a living worker's hands
+    if analysis is None:
+        return
+    document = await in_database(document_of, analysis)
+    if document and document.status == Document.Status.PENDING and is_patient(analysis):
+        # Not waited for here: the place is somebody else's meanwhile.
+        with suppress(AlreadyEnqueued):
+            await run_analysis.configure(
+                queueing_lock=job_lock(analysis_id), schedule_in={"seconds": 2}
+            ).defer_async(analysis_id=analysis_id)
+        return
+    if not await in_database(analysis.claim):
+        return  # finished, or in a living worker's hands
     try:
         await run_leased(analysis)
     except LeaseLost:
@@ -67,9 +82,16 @@ async def run_leased(analysis: Analysis) -> None:
 async def run(analysis: Analysis) -> None:
     from analysis.quotations import Source  # the web process, which queues this, needs it never
 
-    document = await document_of(analysis)
-    text = document.content or "" if document else None
-    source = await asyncio.to_thread(Source, text) if text else None
+    document = await in_database(document_of, analysis)
+    async with room().take(document.size_bytes if document else 0):
+        text = await in_database(text_of, document)
+        source = await asyncio.to_thread(Source, text) if text else None
+        await run_on(analysis, document, text, source)
+
+
+async def run_on(
+    analysis: Analysis, document: Document | None, text: str | None, source: "Source | None"
+) -> None:
     calls = RecordedCalls(analysis, source)
     await in_database(calls.load)
     if analysis.runs > MAX_ATTEMPTS:
@@ -87,7 +109,7 @@ async def run(analysis: Analysis) -> None:
     if document is not None:
         await in_database(analysis.note_document, document, characters_sent=len(text or ""))
     report = await pipeline.run(question, calls)
-    await in_database(
+    await surely(
         finish,
         analysis,
         Analysis.Status(report.outcome),
@@ -109,19 +131,25 @@ def finish(analysis: Analysis, status: Analysis.Status, **outcome: object) -> No
 async def fail(calls: RecordedCalls, code: str, message: str) -> None:
     """End the analysis and every call that has no answer yet with one reason."""
     await in_database(calls.fail_open, code, message)
-    await in_database(finish, calls.analysis, Analysis.Status.FAILED)
+    statuses = Analysis.Status
+    await in_database(
+        finish, calls.analysis, statuses.PARTIAL if calls.has_answer else statuses.FAILED
+    )
 
 
-async def document_of(analysis: Analysis) -> Document | None:
-    """Return the document once its text is there, or as it is when patience ends."""
-    if analysis.document_id is None:
+def document_of(analysis: Analysis) -> Document | None:
+    """Return the document as it is now, without its text."""
+    return Document.objects.filter(pk=analysis.document_id).defer("content").first()
+
+
+def text_of(document: Document | None) -> str | None:
+    if document is None:
         return None
-    deadline = time.monotonic() + DOCUMENT_PATIENCE_SECONDS
-    while True:
-        document = await in_database(Document.objects.get, pk=analysis.document_id)
-        if document.status != Document.Status.PENDING or time.monotonic() > deadline:
-            return document
-        await asyncio.sleep(0.5)
+    return Document.objects.values_list("content", flat=True).get(pk=document.pk) or ""
+
+
+def is_patient(analysis: Analysis) -> bool:
+    return timezone.now() - analysis.created_at < DOCUMENT_PATIENCE
 
 
 @app.periodic(cron="* * * * * */30")  # every 30 seconds: seconds come last

@@ -1,12 +1,15 @@
 """One worker process's leases, renewed together: one query a second, however many it holds."""
 
 import asyncio
+import time
 import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
-from analysis.models import Analysis
+from django.db import InterfaceError, OperationalError
+
+from analysis.models import LEASE, Analysis
 from ultrai.jobs import in_database
 
 PERIOD_SECONDS = 1.0  # also how soon a cancelled analysis is noticed
@@ -24,10 +27,20 @@ class Keeper:
         self.task: asyncio.Task[None] | None = None
 
     async def keep(self) -> None:
+        renewed_at = time.monotonic()
         while self.held:
             await asyncio.sleep(PERIOD_SECONDS)
             asked = list(self.held)
-            renewed = await in_database(Analysis.objects.renew_leases, asked)
+            started = time.monotonic()
+            try:
+                renewed = await in_database(Analysis.objects.renew_leases, asked)
+                renewed_at = started
+            except (OperationalError, InterfaceError):
+                # The database is away. Calls in flight are paid for: they go on while the leases
+                # last, and their answers wait to be written.
+                if time.monotonic() - renewed_at < LEASE.total_seconds():
+                    continue
+                renewed = set()
             for lease in set(asked) - renewed:
                 if lost := self.held.get(lease):
                     lost.set()

@@ -9,12 +9,16 @@ from dataclasses import dataclass, field
 
 from django.conf import settings
 
-from analysis.providers import ProviderError
+from analysis.providers import ProviderError, is_extractive
 
 # After so many failures in a row that are the provider's own, it is left alone for a while; then
 # one call tries again.
 FAILURES_TO_OPEN = 8
 OPEN_SECONDS = 30.0
+LOCAL_CONCURRENCY = 2
+# Bytes of documents that the analyses of one worker hold at once: their texts, their prepared
+# copies and the messages made of them take several times that.
+MOST_BYTES = 24_000_000
 # What says something about the provider, and nothing about the question or the key.
 PROVIDERS_FAULT = {"timeout", "overloaded", "server_error", "connection", "truncated"}
 
@@ -65,7 +69,9 @@ async def gate(model: str) -> AsyncIterator[None]:
     provider = model.partition(":")[0]
     gates = _gates.setdefault(asyncio.get_running_loop(), {})
     if provider not in gates:
-        gates[provider] = Gate(asyncio.Semaphore(settings.PROVIDER_CONCURRENCY))
+        is_local = is_extractive(f"{provider}:")  # these take a core each
+        places = LOCAL_CONCURRENCY if is_local else settings.PROVIDER_CONCURRENCY
+        gates[provider] = Gate(asyncio.Semaphore(places))
     found = gates[provider]
     async with found.slots:
         found.breaker.check(provider)
@@ -75,3 +81,32 @@ async def gate(model: str) -> AsyncIterator[None]:
             found.breaker.note(error)
             raise
         found.breaker.note(None)
+
+
+class Room:
+    """A share of MOST_BYTES; what is larger than all of it waits for the whole."""
+
+    def __init__(self) -> None:
+        self.free = MOST_BYTES
+        self.changed = asyncio.Condition()
+
+    @asynccontextmanager
+    async def take(self, size: int) -> AsyncIterator[None]:
+        share = min(size, MOST_BYTES)
+        async with self.changed:
+            await self.changed.wait_for(lambda: self.free >= share)
+            self.free -= share
+        try:
+            yield
+        finally:
+            async with self.changed:
+                self.free += share
+                self.changed.notify_all()
+
+
+_rooms: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Room] = weakref.WeakKeyDictionary()
+
+
+def room() -> Room:
+    """This event loop's."""
+    return _rooms.setdefault(asyncio.get_running_loop(), Room())

@@ -317,8 +317,8 @@ class AnalysisResult(models.Model):
     cache_key = models.CharField(max_length=64, blank=True, default="", db_default="")
     error_code = models.CharField(max_length=50, blank=True, default="", db_default="")
     error = models.TextField(blank=True, default="", db_default="")  # the provider's own words
-    input_tokens = models.IntegerField(null=True)
-    output_tokens = models.IntegerField(null=True)
+    input_tokens = models.BigIntegerField(null=True)
+    output_tokens = models.BigIntegerField(null=True)
     cost_usd = models.DecimalField(max_digits=14, decimal_places=8, null=True)  # null: unknown
     latency_ms = models.IntegerField(null=True)  # of the request that succeeded or failed last
     finish_reason = models.CharField(max_length=50, blank=True, default="", db_default="")
@@ -382,11 +382,11 @@ class AnalysisResult(models.Model):
             lease,
             status=self.Status.SUCCEEDED,
             response=storable(completion.text),
-            resolved_model=completion.resolved_model[:200],
+            resolved_model=storable(completion.resolved_model)[:200],
             input_tokens=completion.input_tokens,
             output_tokens=completion.output_tokens,
             cost_usd=completion.cost_usd,
-            finish_reason=(completion.finish_reason or "")[:50],
+            finish_reason=storable(completion.finish_reason or "")[:50],
             latency_ms=latency_ms,
             finished_at=Now(),
         )

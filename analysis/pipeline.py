@@ -7,7 +7,7 @@ again, and repeats only what is missing.
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -69,7 +69,7 @@ class Report:
 
 async def run(question: Question, calls: Calls) -> Report:
     """Make the calls. One model's failure never loses another's answer."""
-    texts = await asyncio.gather(*(answer(question, model, calls) for model in question.models))
+    texts = await together(answer(question, model, calls) for model in question.models)
     answers = {
         model: text for model, text in zip(question.models, texts, strict=True) if text is not None
     }
@@ -95,6 +95,19 @@ async def run(question: Question, calls: Calls) -> Report:
     return Report("succeeded" if is_whole else "partial", ranking, agreement)
 
 
+async def together[T](calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Return the results of all; if one raises, the others are stopped, and it is raised.
+
+    (`asyncio.gather` would leave the others running, unrecorded and billed.)
+    """
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(call) for call in calls]
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
 # Answers
 
 
@@ -113,18 +126,16 @@ async def answer(question: Question, model: str, calls: Calls) -> str | None:
             f" {question.windows[model]:,} with its answer. Ask with the strategy `auto`.",
         )
         return None
-    notes = await asyncio.gather(
-        *(
-            calls.make(
-                Call(
-                    "part",
-                    model,
-                    prompts.part_messages(question.prompt, part.text, part.first_page),
-                    number,
-                )
+    notes = await together(
+        calls.make(
+            Call(
+                "part",
+                model,
+                prompts.part_messages(question.prompt, part.text, part.first_page),
+                number,
             )
-            for number, part in enumerate(parts, 1)
         )
+        for number, part in enumerate(parts, 1)
     )
     read = [note for note in notes if note is not None]
     if len(read) < len(notes):  # an answer that silently leaves out a part is worse than none
@@ -137,7 +148,7 @@ async def answer(question: Question, model: str, calls: Calls) -> str | None:
 def parts_for(question: Question, model: str) -> list[Part]:
     """Return the document in as many parts as this model needs: one where it fits."""
     window = question.windows.get(model)
-    if question.document is None or window is None or is_extractive(model):
+    if question.document is None or window is None:
         return [Part(question.document or "", 1)]
     overhead = tokens_in(question.prompt) + tokens_in(prompts.ANSWER) + question.output_tokens
     return parts_of(question.document, max(500, window - overhead))
@@ -152,8 +163,8 @@ async def review(question: Question, answers: dict[str, str], calls: Calls) -> d
     Returns the usable reviews by reviewer, their labels exchanged for the models' names.
     """
     reviewers = [model for model in answers if not is_extractive(model)]
-    found = await asyncio.gather(
-        *(review_by(question, model, answers, calls) for model in reviewers if len(answers) > 1)
+    found = await together(
+        review_by(question, model, answers, calls) for model in reviewers if len(answers) > 1
     )
     return {model: one for model, one in zip(reviewers, found, strict=False) if one is not None}
 
@@ -203,7 +214,7 @@ def aggregate(answers: Mapping[str, str], reviews: Mapping[str, Review]) -> list
         for model, ranks in places.items()
         if ranks
     ]
-    return sorted(ranked, key=lambda row: row["mean_rank"])  # type: ignore[arg-type, return-value]
+    return sorted(ranked, key=lambda row: row["mean_rank"])
 
 
 # Synthesis

@@ -3,16 +3,19 @@
 import asyncio
 import hashlib
 import json
+import logging
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+
+from django.db import DataError, InterfaceError, OperationalError
 
 from analysis import money, pipeline
 from analysis.leases import LeaseLost
 from analysis.limits import gate
-from analysis.models import Analysis, AnalysisResult
+from analysis.models import LEASE, Analysis, AnalysisResult
 from analysis.providers import Message, ProviderError, complete, is_extractive
 from analysis.tokens import tokens_in
 from ultrai.jobs import in_database
@@ -20,6 +23,9 @@ from ultrai.jobs import in_database
 if TYPE_CHECKING:
     from analysis.quotations import Source
 
+logger = logging.getLogger(__name__)
+
+DATABASE_ERRORS = (OperationalError, InterfaceError)
 # A rate limit or an overloaded server: asked again after 1, 2 s, or when the provider says.
 MAX_REQUESTS = 3
 LONGEST_PAUSE_SECONDS = 60.0
@@ -41,6 +47,10 @@ class RecordedCalls:
         self.analysis.results.all().note_interrupted()
         self.rows = {(row.stage, row.model, row.part): row for row in self.analysis.results.all()}
         self.spent = sum((row.cost_usd or Decimal(0) for row in self.rows.values()), Decimal(0))
+
+    @property
+    def has_answer(self) -> bool:
+        return any(row.stage == "answer" and row.response for row in self.rows.values())
 
     def fail_open(self, code: str, message: str) -> None:
         for row in self.analysis.results.open():
@@ -68,15 +78,24 @@ class RecordedCalls:
                         raise LeaseLost
                     started = time.monotonic()
                     completion = await complete(call.model, call.messages, self.analysis.parameters)
-            except ProviderError as error:
+            except (LeaseLost, *DATABASE_ERRORS):
+                raise
+            except Exception as unexpected:  # noqa: BLE001  see `understood`
+                error = understood(unexpected)
                 if error.is_retriable and request < MAX_REQUESTS:
                     await asyncio.sleep(pause(request, error.retry_after))
                     continue
                 latency = milliseconds_since(started)
-                await in_database(row.fail, self.lease, error.code, error.message, latency)
+                await surely(row.fail, self.lease, error.code, error.message, latency)
                 return None
             latency = milliseconds_since(started)
-            if not await in_database(row.succeed, self.lease, completion, latency):
+            try:
+                is_kept = await surely(row.succeed, self.lease, completion, latency)
+            except DataError as unstorable:  # a figure no table holds
+                reason = f"The provider's answer could not be stored: {unstorable}"
+                await surely(row.fail, self.lease, "server_error", reason, latency)
+                return None
+            if not is_kept:
                 raise LeaseLost
             self.spent += completion.cost_usd or 0
             await self._verify(call, row, completion.text)
@@ -163,6 +182,27 @@ class RecordedCalls:
             quotations_total=len(findings),
             quotations_held=held,
         )
+
+
+def understood(error: Exception) -> ProviderError:
+    """Return what a call raised as the taxonomy knows it. A surprise of one provider's must cost
+    nobody else their answer; it is logged, and its row says so."""
+    if isinstance(error, ProviderError):
+        return error
+    logger.error("A model call failed in an unexpected way", exc_info=error)
+    return ProviderError("server_error", f"The answer could not be read ({type(error).__name__}).")
+
+
+async def surely[**P, T](function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Write what was paid for, also when the database is away for some seconds."""
+    deadline = time.monotonic() + LEASE.total_seconds()
+    while True:
+        try:
+            return await in_database(function, *args, **kwargs)
+        except DATABASE_ERRORS:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(1)
 
 
 def sent_text(messages: Sequence[Message]) -> str:

@@ -16,6 +16,12 @@ MAX_MODELS = 20
 
 @extend_schema_field(int)
 class VisibleDocumentField(serializers.PrimaryKeyRelatedField[Document]):
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        # DRF takes "" for none: a client's empty variable would buy an answer about nothing.
+        if data == "" or isinstance(data, float):
+            self.fail("incorrect_type", data_type=type(data).__name__)
+        return super().run_validation(data)
+
     def get_queryset(self) -> QuerySet[Document]:
         visible = Document.objects.visible_to(self.context["request"].user)
         return visible.defer("content")
@@ -34,14 +40,35 @@ class ModelReferenceField(serializers.CharField):
             raise serializers.ValidationError(str(error), "unknown_model") from None
 
 
+class NumberField(serializers.FloatField):
+    """A number. DRF's takes `true` for 1, and the models would be asked with that."""
+
+    def to_internal_value(self, data: Any) -> float:
+        if isinstance(data, bool):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class ModelListField(serializers.ListField):
+    """Models to ask: counted before each is looked at, however many a request names."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(child=ModelReferenceField(), min_length=1, max_length=MAX_MODELS, **kwargs)
+
+    def to_internal_value(self, data: Any) -> list[str]:
+        if isinstance(data, list) and len(data) > MAX_MODELS:
+            raise serializers.ValidationError(f"At most {MAX_MODELS} models can be asked.")
+        return super().to_internal_value(data)
+
+
 class ParametersSerializer(serializers.Serializer[Any]):
     """How the models are asked. What a provider does not know is not sent to it."""
 
-    temperature = serializers.FloatField(min_value=0, max_value=2, required=False)
-    top_p = serializers.FloatField(min_value=0, max_value=1, required=False)
+    temperature = NumberField(min_value=0, max_value=2, required=False)
+    top_p = NumberField(min_value=0, max_value=1, required=False)
     max_tokens = serializers.IntegerField(min_value=1, max_value=1_000_000, required=False)
     seed = serializers.IntegerField(min_value=0, max_value=2**31 - 1, required=False)
-    timeout = serializers.FloatField(
+    timeout = NumberField(
         min_value=1, max_value=600, required=False, help_text="Seconds for one call."
     )
 
@@ -61,9 +88,7 @@ class AnalysisRequestSerializer(serializers.Serializer[Analysis]):
         required=False, allow_null=True, default=None, help_text="Absent: the prompt stands alone."
     )
     prompt = serializers.CharField(max_length=200_000)
-    models = serializers.ListField(
-        child=ModelReferenceField(), min_length=1, max_length=MAX_MODELS, required=False
-    )
+    models = ModelListField(required=False)
     llm_provider = ModelReferenceField(
         required=False, help_text='One model, instead of `models`; "openai" is its first model.'
     )
@@ -108,9 +133,7 @@ class AnalysisRequestSerializer(serializers.Serializer[Analysis]):
 class RerunSerializer(serializers.Serializer[Any]):
     """What to ask differently; everything else stays as it was."""
 
-    models = serializers.ListField(
-        child=ModelReferenceField(), min_length=1, max_length=MAX_MODELS, required=False
-    )
+    models = ModelListField(required=False)
     mode = serializers.ChoiceField(Analysis.Mode.choices, required=False)
     synthesizer = ModelReferenceField(required=False)
     cache = serializers.BooleanField(required=False)
@@ -197,6 +220,9 @@ class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
     """An analysis without its results, as lists show it."""
 
     document_id = serializers.IntegerField(allow_null=True, read_only=True)
+    prompt = serializers.CharField(
+        source="prompt_start", help_text="Its first 500 characters; the detail has all of it."
+    )
     models = serializers.ListField(source="model_ids", child=serializers.CharField())
     coverage = CoverageSerializer(source="*", read_only=True)
     is_stale = serializers.SerializerMethodField(
@@ -242,6 +268,7 @@ class ProgressSerializer(serializers.Serializer[Any]):
 
 
 class AnalysisDetailSerializer(AnalysisSerializer):
+    prompt = serializers.CharField()
     progress = serializers.SerializerMethodField()
     cost_usd = serializers.SerializerMethodField(
         help_text="Of the calls whose price is known; null when none is."

@@ -1,6 +1,7 @@
 from typing import Any
 
 from django.db.models import Prefetch, QuerySet
+from django.db.models.functions import Left
 from django.http import HttpResponseBase, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
@@ -70,7 +71,8 @@ class AnalysisViewSet(mixins.ListModelMixin, GenericViewSet[Analysis]):
         mine = Analysis.objects.visible_to(self.request.user)
         analyses = mine.select_related("document").defer("document__content")
         if self.action == "list" and not self.request.query_params.get("format"):
-            return analyses
+            # A list reads the beginning of each prompt, not megabytes.
+            return analyses.defer("prompt").annotate(prompt_start=Left("prompt", 500))
         return analyses.prefetch_related(Prefetch("results", AnalysisResult.objects.in_order()))
 
     def get_serializer_class(self) -> type[BaseSerializer[Analysis]]:

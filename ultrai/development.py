@@ -4,6 +4,7 @@ Development is DEBUG=True, or nothing configured at all. Production never comes 
 first line: it runs gunicorn on `ultrai.wsgi`, or `manage.py` with its variables set.
 """
 
+import ctypes
 import os
 import secrets
 import signal
@@ -68,7 +69,10 @@ class Supervisor:
         self.commands = commands
         self.has_embedded_database = has_embedded_database
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.started: dict[str, float] = {}
+        self.early_ends: dict[str, int] = dict.fromkeys(commands, 0)
         self.is_stopping = False
+        self.exit_code = 0
 
     def stop(self, _signal: int, _frame: FrameType | None) -> None:
         self.is_stopping = True
@@ -89,19 +93,40 @@ class Supervisor:
             process.wait()
 
     def revive(self) -> None:
-        """Start what is not running, the embedded database included."""
+        """Start what is not running, the embedded database included.
+
+        What ends again and again at once will not run the next time either: then everything stops.
+        """
         if self.has_embedded_database:
             embedded_postgres.start(DATA_DIR / "postgres")
         for name, command in self.commands.items():
             process = self.processes.get(name)
-            if process and process.poll() is not None:
+            if process and process.poll() is None:
+                continue
+            if process:
+                self.early_ends[name] = (
+                    self.early_ends[name] + 1 if time.monotonic() - self.started[name] < 5 else 0
+                )
+                if self.early_ends[name] == 3:
+                    print(f"{name} cannot be started: see above", flush=True)
+                    self.exit_code, self.is_stopping = 1, True
+                    return
                 print(f"{name} ended with {process.returncode}; starting it again", flush=True)
                 time.sleep(1)
-            if not process or process.poll() is not None:
-                # Its own session: Ctrl-C reaches us alone, and we stop them in order.
-                self.processes[name] = subprocess.Popen(  # noqa: S603  our own commands
-                    command, cwd=BASE_DIR, start_new_session=True
-                )
+            self.started[name] = time.monotonic()
+            # Its own session: Ctrl-C reaches us alone, and we stop them in order.
+            self.processes[name] = subprocess.Popen(  # noqa: S603  our own commands
+                command,
+                cwd=BASE_DIR,
+                start_new_session=True,
+                preexec_fn=end_with_parent if sys.platform == "linux" else None,
+            )
+
+
+def end_with_parent() -> None:
+    """Be told to stop when the supervisor is killed: an orphan would hold the port."""
+    PR_SET_PDEATHSIG = 1  # noqa: N806  its name in prctl(2)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def is_answering(url: str) -> bool:
@@ -142,6 +167,7 @@ def main() -> None:
         {"web": web, "worker": worker}, has_embedded_database=has_embedded_database
     )
     supervisor.run(f"http://127.0.0.1:{port}")
+    raise SystemExit(supervisor.exit_code)
 
 
 if __name__ == "__main__":

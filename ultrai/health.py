@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.cache import caches
-from django.db import connection
+from django.db import ProgrammingError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -108,6 +108,8 @@ class ServiceViewSet(ViewSet):
         services = {"api": "ok", "auth": "ok", "database": "connected", "cache": cache_state()}
         try:
             services["worker"] = worker_state()
+        except ProgrammingError:  # its table is not there yet
+            services |= {"database": "migrations_pending", "worker": "unknown"}
         except DATABASE_ERRORS:
             services |= {"auth": "error", "database": "connection_failed", "worker": "unknown"}
         if services["database"] != "connected":

@@ -1,11 +1,12 @@
 """Errors: every one, from every endpoint, leaves as an RFC 9457 problem document."""
 
+import json
 import logging
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from django.db import InterfaceError, OperationalError
+from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -19,8 +20,7 @@ logger = logging.getLogger(__name__)
 PROBLEM_JSON = "application/problem+json"
 DATABASE_ERRORS = (OperationalError, InterfaceError)
 DATABASE_RETRY_SECONDS = 5
-# HTML belongs here and nowhere else: staff and the docs page read these in a browser.
-HTML_PATHS = ("/admin", "/docs", "/static/")
+FOREIGN_KEY_VIOLATION = "23503"  # PostgreSQL's SQLSTATE
 
 
 def problem(
@@ -65,6 +65,21 @@ def database_away(error: Exception) -> JsonResponse:
     )
 
 
+def is_gone(error: Exception) -> bool:
+    """Whether a row that this one refers to was deleted while the request ran."""
+    cause = getattr(error, "__cause__", None)
+    return (
+        isinstance(error, IntegrityError)
+        and getattr(cause, "sqlstate", None) == FOREIGN_KEY_VIOLATION
+    )
+
+
+def gone() -> JsonResponse:
+    return problem_response(
+        409, "conflict", "Something this request refers to was deleted in the meantime."
+    )
+
+
 def first_sentence(errors: Any, path: str = "") -> str:
     """Return the first message in DRF's nested errors, with the field it belongs to."""
     if isinstance(errors, Mapping):
@@ -83,6 +98,9 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
         return refused(error)
     if isinstance(error, DATABASE_ERRORS):
         return database_away(error)
+    if is_gone(error):
+        set_rollback()
+        return gone()
     response = drf_exception_handler(error, context)  # knows Http404 and PermissionDenied too
     if response is None:
         return None
@@ -124,22 +142,40 @@ class ProblemMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
-        if (
-            response.status_code >= 400
-            and response.get("Content-Type", "").startswith("text/html")
-            and not request.path.startswith(HTML_PATHS)
-        ):
-            phrase = HTTPStatus(response.status_code).phrase
+        if request.META.get("HTTP_TRANSFER_ENCODING") and not request.META.get("CONTENT_LENGTH"):
+            # Read as empty otherwise: WSGI knows no body without a length.
             return problem_response(
-                response.status_code,
-                phrase.lower().replace(" ", "_"),
-                self.DETAILS.get(response.status_code, f"{phrase}."),
+                411, "length_required", "Send the body with a Content-Length, not in chunks."
             )
+        response = self.get_response(request)
+        content_type = response.get("Content-Type", "")
+        is_page = response.status_code >= 400 and content_type.startswith("text/html")
+        if is_page and not is_for_browsers(request.path):
+            self.rewrite(response)
         return response
+
+    def rewrite(self, response: HttpResponse) -> None:
+        """Exchange the page for a problem, and keep the headers: CORS, HSTS and the like."""
+        phrase = HTTPStatus(response.status_code).phrase
+        body = problem(
+            response.status_code,
+            phrase.lower().replace(" ", "_"),
+            self.DETAILS.get(response.status_code, f"{phrase}."),
+        )
+        response.content = json.dumps(body).encode()
+        response["Content-Type"] = PROBLEM_JSON
+        if "Content-Length" in response:
+            response["Content-Length"] = str(len(response.content))
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if isinstance(error, DATABASE_ERRORS):
             return database_away(error)
+        if is_gone(error):
+            return gone()
         # From a rule that the admin shares with the API, such as the delay after failed logins.
         return refused(error) if isinstance(error, DomainError) else None
+
+
+def is_for_browsers(path: str) -> bool:
+    """HTML belongs here and nowhere else: staff and the docs page read these in a browser."""
+    return path == "/docs" or path.startswith(("/admin/", "/static/"))

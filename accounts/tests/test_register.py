@@ -46,6 +46,7 @@ def test_a_taken_email_is_refused_in_any_letters(alice, anonymous, email):
     [
         ("email", "not an address"),
         ("email", "a" * 250 + "@example.com"),
+        ("email", "\u0130" * 240 + "@example.com"),  # longer in lower case
         ("username", ""),
         ("username", "x" * 101),
         ("password", "too short"),

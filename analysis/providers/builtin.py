@@ -15,6 +15,7 @@ from analysis.providers.terms import count_words, key_terms, shared_terms
 from analysis.providers.text import NEGATIONS, WORD, Sentence, sentences, stems
 
 PROVIDER = "builtin"
+CONTEXT_WINDOW = 500_000  # about 1.5 million characters: what takes a second and not a gigabyte
 DISCLAIMER = "Extracted, not reasoned:"
 LONGEST_SUMMARY = 7
 MOST_QUOTES = 5
@@ -36,7 +37,7 @@ def _model(name: str, description: str) -> ModelInfo:
         name=name,
         kind="extractive",
         description=f"{description} Extracts, does not reason; needs no key and no network.",
-        context_window=None,
+        context_window=CONTEXT_WINDOW,
         input_usd_per_million=Decimal(0),
         output_usd_per_million=Decimal(0),
     )
@@ -55,7 +56,12 @@ def answer(name: str, messages: Sequence[Message]) -> str:
     answers = [_label_and_text(i, text) for i, text in enumerate(_contents(messages, "answer"), 1)]
     if answers:
         return _merge_terms(answers) if name == "keywords" else _merge_statements(answers)
-    document = "\f".join(_contents(messages, "document"))
+    # Form feeds before the text stand for the pages before it.
+    document = "\f".join(
+        "\f" * (message.first_page - 1) + message.content
+        for message in messages
+        if message.purpose == "document"
+    )
     if not stems(document):
         raise ProviderError(
             "refused_request",

@@ -33,11 +33,14 @@ def offered_models() -> list[ModelInfo]:
 
 
 def model_info(reference: str) -> ModelInfo:
-    """Return what is known of a resolved model, listed or not."""
+    """Return what is known of a resolved model: little, when its provider is not there any more."""
     provider, _, name = reference.partition(":")
     if provider == builtin.PROVIDER:
         return builtin.MODELS[name]
-    return _describe(settings.LLM_PROVIDERS[provider], name)
+    config = settings.LLM_PROVIDERS.get(provider)
+    if config is None:
+        return ModelInfo(reference, provider, name, "generative", "", None, None, None)
+    return _describe(config, name)
 
 
 def is_extractive(reference: str) -> bool:

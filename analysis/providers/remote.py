@@ -22,6 +22,7 @@ _MISSHAPEN = (
     TypeError,
     ValueError,
     AssertionError,
+    RecursionError,
     httpx2.HTTPError,
 )
 

@@ -23,6 +23,8 @@ class Peer(ThreadingHTTPServer):
         self.release.set()
         self.requests: list[dict[str, Any]] = []
         self.hung_up = 0  # clients that were gone before their answer
+        # What else is odd about a reply.
+        self.change: Callable[[str, dict[str, Any]], dict[str, Any]] = lambda model, reply: reply
         self.answer: Callable[[str, str], Answer] = lambda model, text: f"Answer of {model}."
 
     @property
@@ -62,7 +64,8 @@ class Handler(BaseHTTPRequestHandler):
             status, message = answer
             reply: dict[str, Any] = {"error": {"message": message, "type": "error", "code": None}}
         else:
-            status, reply = 200, completion(body["model"], answer)
+            status = 200
+            reply = self.server.change(body["model"], completion(body["model"], answer))
         data = json.dumps(reply).encode()
         try:
             self.send_response(status)

@@ -1,6 +1,8 @@
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.urls import reverse
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from analysis.models import Analysis, AnalysisResult
 from analysis.providers import ProviderConfig
@@ -75,6 +77,12 @@ def test_an_uploaded_pdf_is_analysed_once_it_is_read(alice, client_of, ask, read
     file = SimpleUploadedFile("bridge.pdf", make_pdf("An introduction.", TEXT))
     uploaded = client_of(alice).post(reverse("document-list"), {"file": file}, format="multipart")
     created = ask(document_id=uploaded.json()["id"], models=["builtin:quotes"]).json()
+    run_jobs()
+    waiting = ProcrastinateJob.objects.get(task_name="analysis.run")  # it gave its place back
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE procrastinate_jobs SET scheduled_at = NULL WHERE id = %s", [waiting.pk]
+        )
     run_jobs()
 
     body = read(created["id"])
@@ -170,6 +178,44 @@ def test_if_the_synthesizer_fails_the_next_one_takes_over(alice, ask, read, run_
     ]
 
 
+@pytest.mark.parametrize(
+    "oddity",
+    [
+        {"model": "x\x00y"},
+        {"model": "\ud800"},
+        {"usage": {"prompt_tokens": 10**30, "completion_tokens": 1, "total_tokens": 1}},
+        {"choices": [{"index": 0, "finish_reason": "a\x00b", "message": {"content": "x\x00y"}}]},
+        {"choices": "nonsense"},
+    ],
+)
+def test_a_strange_reply_costs_nobody_else_their_answer(ask, read, run_jobs, peer, oddity):
+    peer.change = lambda model, reply: reply | oddity if model == "a" else reply
+    created = ask(models=["peer:a", "peer:b"]).json()
+    run_jobs()
+
+    body = read(created["id"])
+    assert body["status"] in {"succeeded", "partial"}  # what is odd but usable is kept
+    assert body["results"][1]["response"] == "Answer of b."
+    assert peer.models.count("b") == 1
+
+
+def test_quotations_are_looked_up_in_the_document(alice, ask, read, run_jobs, peer):
+    document = make_document(alice, content=f"Introduction.\f{TEXT}")
+    peer.answer = lambda model, text: (
+        "It says \u201cEngineers recommend new bearings by 2027\u201d, and also"
+        " \u201cThe bridge was built in 1932 by the army\u201d."
+    )
+    created = ask(document_id=document.pk, models=["peer:a"]).json()
+    run_jobs()
+
+    (result,) = read(created["id"])["results"]
+    true, invented = result["quotations"]
+    assert (true["verdict"], true["page"]) == ("exact", 2)
+    assert document.content[true["start"] : true["end"]] == true["text"]
+    assert (invented["verdict"], invented["page"]) == ("not_found", None)
+    assert (result["quotations_held"], result["quotations_total"]) == (1, 2)
+
+
 def test_an_overloaded_provider_is_asked_again(ask, read, run_jobs, openai):
     openai.fail(503, times=1)
     openai.reply("Second try.")
@@ -197,6 +243,7 @@ def test_an_overloaded_provider_is_asked_again(ask, read, run_jobs, openai):
         ({"models": ["builtin:summary"], "mode": "magic"}, "mode"),
         ({"models": ["builtin:summary"], "synthesizer": "builtin:summary"}, "synthesizer"),
         ({"models": ["builtin:summary"], "parameters": {"temperature": 3}}, "parameters"),
+        ({"models": ["builtin:summary"], "parameters": {"temperature": True}}, "parameters"),
         ({"models": ["builtin:summary"], "parameters": {"tempreature": 1}}, "parameters"),
         ({"models": ["builtin:summary"], "parameters": []}, "parameters"),
         ({"models": ["builtin:summary"], "parameters": "x"}, "parameters"),

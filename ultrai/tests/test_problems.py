@@ -1,6 +1,7 @@
 """Bad input gets a clear error: a problem document, never a 500."""
 
 import pytest
+from django.db import connection
 from django.urls import reverse
 
 from documents.models import Document
@@ -154,7 +155,7 @@ def test_an_unknown_host_is_400_as_a_problem(anonymous, settings):
 
 
 def test_an_error_of_ours_is_a_500_problem_without_details(alice, client_of, settings):
-    settings.MAX_UPLOAD_BYTES = None  # breaks the view
+    settings.MAX_REQUEST_BYTES = None  # breaks the view
     client = client_of(alice)
     client.raise_request_exception = False
 
@@ -163,3 +164,60 @@ def test_an_error_of_ours_is_a_500_problem_without_details(alice, client_of, set
     assert response.status_code == 500
     assert response["Content-Type"] == "application/problem+json"
     assert response.json()["code"] == "internal_server_error"
+
+
+@pytest.mark.parametrize("path", ["/adminx", "/docsx", "/docs/", "/static"])
+def test_what_only_begins_like_a_page_is_a_problem(db, anonymous, path):
+    response = anonymous.get(path)
+
+    assert response.status_code == 404
+    assert response["Content-Type"] == "application/problem+json"
+
+
+def test_the_admin_is_found_without_its_slash(db, anonymous):
+    assert anonymous.get("/admin")["Location"] == "/admin/"
+
+
+def test_an_error_keeps_the_headers_of_other_answers(anonymous, settings):
+    settings.CORS_ALLOWED_ORIGINS = ["https://app.example.com"]
+
+    response = anonymous.get("/nothing", headers={"Origin": "https://app.example.com"})
+
+    assert response["Access-Control-Allow-Origin"] == "https://app.example.com"
+    assert "Retry-After" in response["Access-Control-Expose-Headers"]
+    assert response["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("get", "/schema?version=%00", 200), ("options", "/docs", 405), ("head", "/docs", 200)],
+)
+def test_the_schema_and_its_page_take_any_request(anonymous, method, path, status):
+    assert getattr(anonymous, method)(path).status_code == status
+
+
+def test_a_chunked_body_is_411_and_not_taken_for_an_empty_one(alice, client_of):
+    response = client_of(alice).generic(
+        "POST", LIST, "", "application/json", HTTP_TRANSFER_ENCODING="chunked", CONTENT_LENGTH=""
+    )
+
+    assert (response.status_code, response.json()["code"]) == (411, "length_required")
+
+
+def test_what_is_deleted_while_a_request_runs_is_a_conflict(alice, client_of):
+    """As when two requests race: the user is gone before the document is written."""
+    client = client_of(alice)
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute(
+            "CREATE FUNCTION pg_temp.vanish() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$BEGIN NEW.user_id := -1; RETURN NEW; END$$"
+        )
+        cursor.execute(
+            "CREATE TRIGGER vanish BEFORE INSERT ON documents"
+            " FOR EACH ROW EXECUTE FUNCTION pg_temp.vanish()"
+        )
+
+    response = client.post(LIST, {"filename": "a.txt", "content": "b"})
+
+    assert (response.status_code, response.json()["code"]) == (409, "conflict")

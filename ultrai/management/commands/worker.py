@@ -44,7 +44,8 @@ async def run_workers(stop: asyncio.Event) -> None:
         async with app.open_async():
             loads = {
                 "documents": (["documents"], settings.EXTRACTION_CONCURRENCY),
-                "analyses": (["analyses", "mail", "upkeep"], settings.WORKER_CONCURRENCY),
+                "analyses": (["analyses"], settings.WORKER_CONCURRENCY),
+                "upkeep": (["upkeep", "mail"], 4),  # never behind a backlog of analyses
             }
             workers = [
                 asyncio.create_task(
