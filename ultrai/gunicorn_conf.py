@@ -7,7 +7,7 @@ from typing import Any
 from ultrai import settings
 
 workers = settings.WEB_CONCURRENCY
-worker_class = "gthread"
+worker_class = "ultrai.patient_worker.PatientWorker"
 threads = settings.WEB_THREADS
 keepalive = 15
 timeout = 60
