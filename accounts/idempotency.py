@@ -7,6 +7,7 @@ of two requests at once the second waits for the first, and then gets its answer
 import functools
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -22,6 +23,7 @@ from ultrai.exceptions import DomainError
 
 LIFETIME = timedelta(hours=24)
 LONGEST_KEY = 255
+VALID_KEY = rf"[!-~]{{1,{LONGEST_KEY}}}"
 KEPT_HEADERS = ("Location",)
 
 
@@ -64,20 +66,21 @@ def idempotent(view: Callable[..., Response]) -> Callable[..., Response]:
 
     @functools.wraps(view)
     def wrapper(viewset: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
+        from accounts.authentication import signed_in  # it imports the models, and they this
+
         key = request.headers.get("Idempotency-Key")
         if key is None:
             return view(viewset, request, *args, **kwargs)
-        if not key.strip() or len(key) > LONGEST_KEY or not key.isprintable():
-            raise BadKey(f"An Idempotency-Key has 1 to {LONGEST_KEY} printable characters.")
+        if not re.fullmatch(VALID_KEY, key):
+            raise BadKey(f"An Idempotency-Key has 1 to {LONGEST_KEY} visible ASCII characters.")
         content = json.dumps([request.method, request.path, request.data], sort_keys=True)
         sha256 = hashlib.sha256(content.encode()).hexdigest()
-        mine = IdempotencyKey.objects.filter(user=request.user, key=key)
+        user = signed_in(request)
+        mine = IdempotencyKey.objects.filter(user=user, key=key)
         mine.filter(created_at__lt=timezone.now() - LIFETIME).delete()
         try:
             with transaction.atomic():
-                row = IdempotencyKey.objects.create(
-                    user=request.user, key=key, request_sha256=sha256
-                )
+                row = IdempotencyKey.objects.create(user=user, key=key, request_sha256=sha256)
                 response = view(viewset, request, *args, **kwargs)
                 row.status = response.status_code
                 row.headers = {n: response[n] for n in KEPT_HEADERS if n in response}

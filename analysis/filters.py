@@ -2,12 +2,13 @@ import django_filters
 from django.db.models import Q, QuerySet
 
 from analysis.models import Analysis, AnalysisResult
+from ultrai.filters import TimeFilter, WholeNumberFilter
 
 
 class CreatedFilter(django_filters.FilterSet):
-    created_after = django_filters.IsoDateTimeFilter("created_at", "gte")
-    created_before = django_filters.IsoDateTimeFilter("created_at", "lt")
-    document = django_filters.NumberFilter("document_id")
+    created_after = TimeFilter("created_at", "gte")
+    created_before = TimeFilter("created_at", "lt")
+    document = WholeNumberFilter("document_id")
 
 
 class AnalysisFilter(CreatedFilter):
@@ -36,11 +37,11 @@ class AnalysisFilter(CreatedFilter):
 class ResultFilter(CreatedFilter):
     status = django_filters.MultipleChoiceFilter(choices=AnalysisResult.Status.choices)
     stage = django_filters.MultipleChoiceFilter(choices=AnalysisResult.Stage.choices)
-    analysis = django_filters.NumberFilter("analysis_id")
+    analysis = WholeNumberFilter("analysis_id")
     provider = django_filters.CharFilter("llm_provider")
     model = django_filters.CharFilter("model")
     error_code = django_filters.CharFilter("error_code")
-    rating = django_filters.NumberFilter("rating")
+    rating = WholeNumberFilter("rating")
     search = django_filters.CharFilter(
         method="by_text", help_text="In the prompt and in the response."
     )

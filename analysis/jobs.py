@@ -139,6 +139,8 @@ async def fail(calls: RecordedCalls, code: str, message: str) -> None:
 
 def document_of(analysis: Analysis) -> Document | None:
     """Return the document as it is now, without its text."""
+    if analysis.document_id is None:
+        return None
     return Document.objects.filter(pk=analysis.document_id).defer("content").first()
 
 

@@ -64,6 +64,8 @@ class ModelListField(serializers.ListField):
 class ParametersSerializer(serializers.Serializer[Any]):
     """How the models are asked. What a provider does not know is not sent to it."""
 
+    refuses_unknown_fields = True
+
     temperature = NumberField(min_value=0, max_value=2, required=False)
     top_p = NumberField(min_value=0, max_value=1, required=False)
     max_tokens = serializers.IntegerField(min_value=1, max_value=1_000_000, required=False)

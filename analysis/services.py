@@ -1,8 +1,10 @@
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
+from procrastinate.exceptions import AlreadyEnqueued
 
 from accounts.models import User
 from analysis import money
@@ -102,9 +104,12 @@ def enqueue(analysis: Analysis) -> None:
     """Queue the job. The more a user has waiting, the later their next one comes: nobody's thousand
     analyses hold up another's one."""
     waiting = Analysis.objects.unfinished().filter(user_id=analysis.user_id).count()
-    run_analysis.configure(
+    job = run_analysis.configure(
         queueing_lock=job_lock(analysis.pk), priority=-min(waiting, 30_000)
-    ).defer(analysis_id=analysis.pk)
+    )
+    # The job of an analysis that was cancelled before it ran still waits; it will do.
+    with suppress(AlreadyEnqueued), transaction.atomic():
+        job.defer(analysis_id=analysis.pk)
 
 
 @transaction.atomic

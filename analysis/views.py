@@ -14,7 +14,7 @@ from rest_framework.reverse import reverse
 from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet, ViewSet
 
-from accounts.idempotency import idempotent
+from accounts.idempotency import VALID_KEY, idempotent
 from analysis import reports, services
 from analysis.filters import AnalysisFilter, ResultFilter
 from analysis.health import provider_health
@@ -40,12 +40,13 @@ FORMAT = OpenApiParameter(
 )
 WAIT = OpenApiParameter(
     "wait",
-    OpenApiTypes.FLOAT,
+    {"type": "number", "minimum": 0, "maximum": LONGEST_WAIT_SECONDS},
     description="Answer when something has changed, at the latest after so many seconds (30).",
 )
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
-    location=OpenApiParameter.HEADER,
+    {"type": "string", "pattern": f"^{VALID_KEY}$"},
+    OpenApiParameter.HEADER,
     description="Sent twice, it is done once and answered twice alike, for 24 hours.",
 )
 FILES = {
@@ -110,7 +111,9 @@ class AnalysisViewSet(mixins.ListModelMixin, GenericViewSet[Analysis]):
         body = {"cost_usd": found.cost_usd, "unpriced": found.unpriced, "calls": calls}
         return Response(EstimateSerializer(body).data)
 
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def list(  # type: ignore[override]  # a stream is no Response
+        self, request: Request, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
         """The newest first, without results; with `format` everything, as a file."""
         if form := request.query_params.get("format"):
             found = self.filter_queryset(self.get_queryset()).order_by("-id")
@@ -168,7 +171,7 @@ class AnalysisViewSet(mixins.ListModelMixin, GenericViewSet[Analysis]):
         return self._accepted(services.rerun_analysis(self.get_object(), **form.validated_data))
 
     @extend_schema(
-        responses={(200, "text/event-stream"): OpenApiTypes.STR},
+        responses={(200, "text/event-stream"): OpenApiTypes.ANY},
         parameters=[OpenApiParameter("Last-Event-ID", location=OpenApiParameter.HEADER)],
     )
     @action(["get"], detail=True)

@@ -1,13 +1,28 @@
+import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
+from io import BytesIO
 
+from django.conf import settings
+from django.db import transaction
 from django.db.models.functions import Now
 from procrastinate import JobContext
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 
-from documents.extraction import UnreadableFile, extract_text
-from documents.models import Document, DocumentFile
+from documents.extraction import (
+    DEFAULT_LIMITS,
+    Extraction,
+    UnreadableFile,
+    UnsupportedFile,
+    extract_text,
+    recognise,
+)
+from documents.models import Document
+from documents.search import index_text
+from documents.storage import read_file
+from documents.uploads import WHOLE_BYTES
 from ultrai.jobs import MAX_ATTEMPTS, RETRY, in_database, without_job
 
 
@@ -19,7 +34,7 @@ def job_lock(document_id: int | str) -> str:
 async def extract_document(context: JobContext, document_id: int) -> None:
     """Read the text out of an uploaded file, or record in plain words why that failed."""
     document = await in_database(
-        Document.objects.filter(pk=document_id, status=Document.Status.PENDING).first
+        Document.objects.to_be_read().filter(pk=document_id).defer("content").first
     )
     if document is None:  # deleted meanwhile, or read by an earlier run of this job
         return
@@ -27,23 +42,51 @@ async def extract_document(context: JobContext, document_id: int) -> None:
         message = "Reading this file failed repeatedly. It is logged for the operators."
         await in_database(document.fail_extraction, "internal_error", message)
         return
-    file = await in_database(DocumentFile.objects.get, document_id=document_id)
+    data = await in_database(bytes_of, document)
+    limits = replace(DEFAULT_LIMITS, ocr_languages=settings.OCR_LANGUAGES)
     try:
-        extraction = await extract_text(bytes(file.data), document.file_type or "")
+        document.file_type = await asyncio.to_thread(type_of, document, data)
+        extraction = await extract_text(data, document.file_type, limits)
     except UnreadableFile as error:
         await in_database(document.fail_extraction, error.code, str(error))
+    except UnsupportedFile as error:
+        await in_database(document.fail_extraction, "unsupported_file_type", str(error))
     else:
-        await in_database(document.finish_extraction, extraction)
+        await in_database(take_in, document, extraction)
+
+
+def bytes_of(document: Document) -> bytes:
+    whole = BytesIO()  # gives its bytes away without a copy; join would hold them twice
+    whole.writelines(read_file(document.pk, document.version))
+    return whole.getvalue()
+
+
+def type_of(document: Document, data: bytes) -> str:
+    """Return the type, now that all of the file is here, by what is known of types by now.
+
+    Raises UnsupportedFile for a large file of which the upload saw the beginning and the end only.
+    """
+    try:
+        return recognise(data, document.filename)
+    except UnsupportedFile:
+        if document.file_type is None or len(data) > WHOLE_BYTES:
+            raise
+        return document.file_type
+
+
+@transaction.atomic
+def take_in(document: Document, extraction: Extraction) -> None:
+    """The text and what search finds it by: both or neither."""
+    if document.finish_extraction(extraction):
+        index_text(document, extraction.text, has_pages=extraction.page_count is not None)
 
 
 @app.periodic(cron="* * * * * */30")  # every 30 seconds: seconds come last
 @app.task(name="documents.adopt", queue="upkeep", queueing_lock="adopt_documents")
 async def adopt_orphans(timestamp: int) -> None:
-    """Queue again the pending documents that have waited long and have no job."""
-    pending = Document.objects.filter(
-        status=Document.Status.PENDING, created_at__lt=Now() - timedelta(minutes=10)
-    )
-    for document_id in await in_database(list, without_job(pending, job_lock(""))):
+    """Queue again the documents that have long waited to be read and have no job."""
+    waiting = Document.objects.to_be_read().filter(updated_at__lt=Now() - timedelta(minutes=10))
+    for document_id in await in_database(list, without_job(waiting, job_lock(""))):
         with suppress(AlreadyEnqueued):
             await extract_document.configure(queueing_lock=job_lock(document_id)).defer_async(
                 document_id=document_id

@@ -2,6 +2,8 @@ from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models.functions import Now
 
@@ -23,6 +25,13 @@ class DocumentQuerySet(models.QuerySet["Document"]):
         """The one place that decides whose documents a user may see."""
         return self.filter(user=user) if user.is_authenticated else self.none()
 
+    def to_be_read(self) -> Self:
+        """Those whose file the worker is still to read, for the first time or again."""
+        return self.filter(
+            models.Q(status=Document.Status.PENDING)
+            | models.Q(extraction_requested_at__isnull=False)
+        )
+
 
 class Document(models.Model):
     """A text people ask about, and where it came from."""
@@ -43,12 +52,15 @@ class Document(models.Model):
     file_type = models.CharField(max_length=50, null=True)  # noqa: DJ001  as it was ordered
     size_bytes = models.BigIntegerField()
     sha256 = models.CharField(max_length=64)  # of the bytes as they came
+    version = models.IntegerField(default=1, db_default=1)  # one more with each new file
     status = models.CharField(max_length=10, choices=Status)
     error_code = models.CharField(max_length=50, blank=True, default="", db_default="")
     error = models.TextField(blank=True, default="", db_default="")
     page_count = models.IntegerField(null=True)
     word_count = models.IntegerField(null=True)
     metadata = models.JSONField(default=dict, db_default={})
+    # Set while the text of a ready document is to be read once more; the old one stays until then.
+    extraction_requested_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(auto_now=True, db_default=Now())
 
@@ -56,10 +68,22 @@ class Document(models.Model):
 
     class Meta:
         db_table = "documents"
+        # Each order and each filter of a list, within one user's documents.
         indexes = [
             models.Index("user", models.F("id").desc(), name="documents_by_user"),
+            models.Index(fields=["user", "created_at", "id"], name="documents_by_created_at"),
+            models.Index(fields=["user", "filename", "id"], name="documents_by_filename"),
+            models.Index(fields=["user", "size_bytes", "id"], name="documents_by_size"),
+            models.Index(fields=["user", "status", "id"], name="documents_by_status"),
+            models.Index(fields=["user", "file_type", "id"], name="documents_by_type"),
+            models.Index(fields=["user", "sha256"], name="documents_by_sha256"),
             models.Index(
                 fields=["id"], condition=models.Q(status="pending"), name="documents_pending"
+            ),
+            models.Index(
+                fields=["id"],
+                condition=models.Q(extraction_requested_at__isnull=False),
+                name="documents_rereading",
             ),
         ]
         constraints = [
@@ -78,34 +102,186 @@ class Document(models.Model):
     def __str__(self) -> str:
         return self.filename
 
+    @property
+    def is_to_be_read(self) -> bool:
+        return self.status == self.Status.PENDING or self.extraction_requested_at is not None
+
     def finish_extraction(self, extraction: "Extraction") -> bool:
-        """Take the text in; False when the document was deleted or read by another meanwhile."""
-        return self._leave_pending(
+        """Take the text in; False when the file was deleted, replaced or read by another."""
+        ours = {"extractor", "extraction_error", "unread_pages"}
+        metadata = {k: v for k, v in self.metadata.items() if k not in ours}
+        if extraction.unread_pages:
+            metadata["unread_pages"] = list(extraction.unread_pages)
+        return self._end_reading(
             status=self.Status.READY,
             content=extraction.text,
+            file_type=self.file_type,
             page_count=extraction.page_count,
             word_count=len(extraction.text.split()),
-            metadata={**self.metadata, "extractor": extraction.extractor},
+            metadata={**metadata, "extractor": extraction.extractor},
         )
 
     def fail_extraction(self, code: str, message: str) -> bool:
-        return self._leave_pending(status=self.Status.FAILED, error_code=code, error=message)
+        """Say why there is no text. What was read before stays, with the reason beside it."""
+        if self.status == self.Status.READY:
+            error = {"code": code, "detail": message}
+            return self._end_reading(metadata={**self.metadata, "extraction_error": error})
+        return self._end_reading(status=self.Status.FAILED, error_code=code, error=message)
 
-    def _leave_pending(self, **values: object) -> bool:
-        pending = Document.objects.filter(pk=self.pk, status=self.Status.PENDING)
-        return bool(pending.update(**values, updated_at=Now()))
+    def _end_reading(self, **values: object) -> bool:
+        # The same file in the same state: a job that was overtaken must not write.
+        mine = Document.objects.to_be_read().filter(
+            pk=self.pk, version=self.version, status=self.status
+        )
+        return bool(mine.update(**values, extraction_requested_at=None, updated_at=Now()))
+
+    def read_again(self) -> None:
+        """A failed document is pending again; a ready one keeps its text until there is another."""
+        if self.status == self.Status.FAILED:
+            self.status, self.error_code, self.error = self.Status.PENDING, "", ""
+        elif self.status == self.Status.READY:
+            self.extraction_requested_at = Now()
+        self.save(
+            update_fields=["status", "error_code", "error", "extraction_requested_at", "updated_at"]
+        )
+        self.refresh_from_db(fields=["extraction_requested_at"])
+
+    def as_version(self) -> "DocumentVersion":
+        """Return what the document is now as an unsaved version of it."""
+        is_read = self.status != self.Status.PENDING
+        return DocumentVersion(
+            document=self,
+            user_id=self.user_id,
+            number=self.version,
+            filename=self.filename,
+            content=self.content,
+            file_type=self.file_type,
+            size_bytes=self.size_bytes,
+            sha256=self.sha256,
+            status=self.status if is_read else self.Status.FAILED,
+            error_code=self.error_code if is_read else "replaced",
+            error=self.error if is_read else "The file was replaced before it was read.",
+            page_count=self.page_count,
+            word_count=self.word_count,
+            metadata=self.metadata,
+            replaced_at=None,  # type: ignore[misc]  # it is not, yet
+        )
 
 
-class DocumentFile(models.Model):
-    """The bytes as they were uploaded, in a table of their own: no list ever reads them."""
+class DocumentVersionQuerySet(models.QuerySet["DocumentVersion"]):
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """The one place that decides whose versions a user may see."""
+        return self.filter(user=user) if user.is_authenticated else self.none()
 
-    document = models.OneToOneField(
-        Document, on_delete=models.DB_CASCADE, primary_key=True, related_name="file"
+
+class DocumentVersion(models.Model):
+    """What a document was before its file was replaced."""
+
+    # The owner, here too: it is what the usage is counted by.
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.DB_CASCADE, related_name="document_versions"
     )
+    document = models.ForeignKey(
+        Document,
+        on_delete=models.DB_CASCADE,
+        related_name="versions",
+        db_index=False,  # one_version_a_number serves it
+    )
+    number = models.IntegerField()
+    filename = models.CharField(max_length=255)
+    content = models.TextField(null=True)  # noqa: DJ001
+    file_type = models.CharField(max_length=50, null=True)  # noqa: DJ001
+    size_bytes = models.BigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    status = models.CharField(max_length=10, choices=Document.Status)
+    error_code = models.CharField(max_length=50, blank=True, default="", db_default="")
+    error = models.TextField(blank=True, default="", db_default="")
+    page_count = models.IntegerField(null=True)
+    word_count = models.IntegerField(null=True)
+    metadata = models.JSONField(default=dict, db_default={})
+    replaced_at = models.DateTimeField(db_default=Now())
+
+    objects = DocumentVersionQuerySet.as_manager()
+
+    class Meta:
+        db_table = "document_versions"
+        constraints = [
+            models.UniqueConstraint(fields=["document", "number"], name="one_version_a_number")
+        ]
+
+    def __str__(self) -> str:
+        return f"Version {self.number} of document {self.document_id}"
+
+
+class FilePart(models.Model):
+    """A piece of the bytes as they were uploaded; `documents.storage` reads and writes them.
+
+    In a table of their own, so that no list ever reads them, and in pieces, so that nothing needs
+    a whole file in memory.
+    """
+
+    pk = models.CompositePrimaryKey("document_id", "version", "number")
+    document = models.ForeignKey(
+        Document,
+        on_delete=models.DB_CASCADE,
+        related_name="file_parts",
+        db_index=False,  # the primary key serves it
+    )
+    version = models.IntegerField()
+    number = models.IntegerField()  # from 0; all but the last have storage.PART_BYTES
     data = models.BinaryField()
 
     class Meta:
         db_table = "document_files"
 
     def __str__(self) -> str:
-        return f"File of document {self.pk}"
+        return f"Part {self.number} of version {self.version} of document {self.document_id}"
+
+
+class Passage(models.Model):
+    """A page of a document's text, or a part of one: what search finds and shows.
+
+    A tsvector holds a megabyte at the most, so a whole text may not fit into one.
+    """
+
+    pk = models.CompositePrimaryKey("document_id", "number")
+    # The owner, here too: a search combines this index with that of the words.
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.DB_CASCADE, related_name="passages"
+    )
+    document = models.ForeignKey(
+        Document,
+        on_delete=models.DB_CASCADE,
+        related_name="passages",
+        db_index=False,  # the primary key serves it
+    )
+    number = models.IntegerField()
+    page = models.IntegerField(null=True)  # null: the document has no pages
+    text = models.TextField()
+    vector = SearchVectorField()
+
+    class Meta:
+        db_table = "document_passages"
+        indexes = [GinIndex(fields=["vector"], name="document_passages_vector")]
+
+    def __str__(self) -> str:
+        return f"Passage {self.number} of document {self.document_id}"
+
+
+class DocumentUsage(models.Model):
+    """What a user's documents and their versions take; triggers in the database keep it exact."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.DB_CASCADE,
+        primary_key=True,
+        related_name="document_usage",
+    )
+    documents = models.BigIntegerField(db_default=0)
+    bytes = models.BigIntegerField(db_default=0)
+
+    class Meta:
+        db_table = "document_usage"
+
+    def __str__(self) -> str:
+        return f"Usage of user {self.user_id}"

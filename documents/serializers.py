@@ -1,13 +1,14 @@
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts.authentication import signed_in
-from documents.models import Document
-from documents.services import safe_filename, write_document
+from documents.models import Document, DocumentVersion
+from documents.services import safe_filename
+from ultrai.api import ChosenFieldsMixin
 
 
-class DocumentSerializer(serializers.ModelSerializer[Document]):
+class DocumentSerializer(ChosenFieldsMixin, serializers.ModelSerializer[Document]):
     """A document without its text, as lists show it; only its name can be changed."""
 
     class Meta:
@@ -18,12 +19,14 @@ class DocumentSerializer(serializers.ModelSerializer[Document]):
             "file_type",
             "size_bytes",
             "sha256",
+            "version",
             "status",
             "error_code",
             "error",
             "page_count",
             "word_count",
             "metadata",
+            "extraction_requested_at",
             "created_at",
             "updated_at",
         ]
@@ -38,17 +41,123 @@ class DocumentDetailSerializer(DocumentSerializer):
         fields = [*DocumentSerializer.Meta.fields, "content"]
 
 
-class DocumentTextSerializer(serializers.Serializer[Document]):
+class DocumentHitSerializer(DocumentSerializer):
+    """A document in a list; after a search with how well it matches, and where."""
+
+    rank = serializers.FloatField(required=False, help_text="Only after a search.")
+    snippet = serializers.CharField(
+        required=False, help_text="Only after a search: text around the words, which are in `**`."
+    )
+    snippet_page = serializers.IntegerField(
+        required=False, allow_null=True, help_text="Null where the document has no pages."
+    )
+
+    class Meta(DocumentSerializer.Meta):
+        fields = [*DocumentSerializer.Meta.fields, "rank", "snippet", "snippet_page"]
+
+
+class CreatedDocumentSerializer(DocumentSerializer):
+    """A document just sent, which may have been there before."""
+
+    duplicate = serializers.BooleanField(help_text="These bytes were here already.")
+
+    class Meta(DocumentSerializer.Meta):
+        fields = [*DocumentSerializer.Meta.fields, "duplicate"]
+
+
+class OnDuplicateSerializer(serializers.Serializer[Any]):
+    on_duplicate = serializers.ChoiceField(
+        ["return", "keep"],
+        default="return",
+        help_text="What to do with bytes that are here already: return the document, or keep both.",
+    )
+
+
+class DocumentTextSerializer(OnDuplicateSerializer):
     """A document sent as JSON."""
 
     filename = serializers.CharField(max_length=255)
     content = serializers.CharField(allow_blank=True, trim_whitespace=False)
 
-    def create(self, validated_data: dict[str, Any]) -> Document:
-        return write_document(user=signed_in(self.context["request"]), **validated_data)
 
-
-class DocumentUploadSerializer(serializers.Serializer[Any]):
-    """A document sent as a file: PDF, DOCX, Markdown or plain text."""
+class DocumentUploadSerializer(OnDuplicateSerializer):
+    """A document sent as a file. `file` may be repeated."""
 
     file = serializers.FileField(allow_empty_file=True)
+
+
+class DocumentFileSerializer(serializers.Serializer[Any]):
+    """A document's new file."""
+
+    file = serializers.FileField(allow_empty_file=True)
+
+
+@extend_schema_field({"$ref": "#/components/schemas/Problem"})
+class ProblemField(serializers.DictField):
+    """A problem document, as an error of its own would have it."""
+
+
+class UploadResultSerializer(serializers.Serializer[Any]):
+    """What became of one of several files: either there is a document, or a problem."""
+
+    filename = serializers.CharField(help_text="As it was sent.")
+    status = serializers.IntegerField(help_text="What the file alone would have been answered.")
+    document = CreatedDocumentSerializer(allow_null=True)
+    problem = ProblemField(allow_null=True)
+
+
+class UploadResultsSerializer(serializers.Serializer[Any]):
+    results = UploadResultSerializer(many=True)
+
+
+class PageSerializer(serializers.Serializer[Any]):
+    document_id = serializers.IntegerField()
+    page = serializers.IntegerField()
+    page_count = serializers.IntegerField(help_text="1 where the format has no pages.")
+    content = serializers.CharField()
+
+
+class VersionSerializer(serializers.ModelSerializer[DocumentVersion]):
+    """What a document was before its file was replaced."""
+
+    class Meta:
+        model = DocumentVersion
+        fields = [
+            "number",
+            "filename",
+            "file_type",
+            "size_bytes",
+            "sha256",
+            "status",
+            "error_code",
+            "error",
+            "page_count",
+            "word_count",
+            "metadata",
+            "replaced_at",
+        ]
+        read_only_fields = fields
+
+
+class VersionDetailSerializer(VersionSerializer):
+    replaced_at = serializers.DateTimeField(
+        read_only=True, allow_null=True, help_text="Null: this is what the document is now."
+    )
+
+    class Meta(VersionSerializer.Meta):
+        fields = [*VersionSerializer.Meta.fields, "content"]
+
+
+class DocumentIdsSerializer(serializers.Serializer[Any]):
+    ids = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=2**63 - 1),
+        min_length=1,
+        max_length=1_000,
+    )
+
+
+class DeletedSerializer(serializers.Serializer[Any]):
+    deleted = serializers.ListField(child=serializers.IntegerField())
+    not_found = serializers.ListField(
+        child=serializers.IntegerField(), help_text="There are no such documents of yours."
+    )

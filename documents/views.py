@@ -1,15 +1,18 @@
 from typing import Any
 
-from django.conf import settings
-from django.core.files.uploadedfile import UploadedFile
-from django.db.models import QuerySet
-from django.http import HttpResponse
-from django.utils.http import content_disposition_header
+from django.db.models import F, Func, QuerySet, TextField, Value
+from django.http import Http404
+from django.http.response import HttpResponseBase
+from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    OpenApiResponse,
+    extend_schema,
+    extend_schema_view,
+)
 from rest_framework import mixins, status
 from rest_framework.decorators import action
-from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
@@ -17,92 +20,275 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
 from accounts.authentication import signed_in
-from documents.models import Document, DocumentFile
+from documents import services
+from documents.downloads import download
+from documents.filters import DocumentFilter, SearchBackend
+from documents.models import PAGE_BREAK, Document
+from documents.search import Search, snippets
 from documents.serializers import (
+    CreatedDocumentSerializer,
+    DeletedSerializer,
     DocumentDetailSerializer,
+    DocumentFileSerializer,
+    DocumentHitSerializer,
+    DocumentIdsSerializer,
     DocumentSerializer,
     DocumentTextSerializer,
     DocumentUploadSerializer,
+    OnDuplicateSerializer,
+    PageSerializer,
+    UploadResultsSerializer,
 )
-from documents.services import upload_document
-from ultrai.api import PayloadTooLarge, StrictJSONParser
+from documents.uploads import UploadParser
+from documents.version_views import VersionActions
+from ultrai.api import FIELDS_PARAMETER, QueryParametersMixin, StrictJSONParser
+from ultrai.exceptions import DomainError
+from ultrai.problems import problem
 
-MEDIA_TYPES = {
-    "pdf": "application/pdf",
-    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-    "md": "text/markdown; charset=utf-8",
-    "txt": "text/plain; charset=utf-8",
-}
+BINARY = {(200, "*/*"): OpenApiTypes.BINARY}
+
+
+class NoText(DomainError):
+    status = 409
+    code = "no_text"
 
 
 @extend_schema(tags=["documents"])
 @extend_schema_view(
+    list=extend_schema(responses=DocumentHitSerializer(many=True), parameters=[FIELDS_PARAMETER]),
+    retrieve=extend_schema(parameters=[FIELDS_PARAMETER]),
     create=extend_schema(
+        parameters=[
+            OpenApiParameter(
+                "on_duplicate", str, enum=["return", "keep"], description="As in the body."
+            )
+        ],
         request={
             "application/json": DocumentTextSerializer,
             "multipart/form-data": DocumentUploadSerializer,
         },
-        responses={201: DocumentSerializer},
-    )
+        responses={
+            201: OpenApiResponse(
+                CreatedDocumentSerializer, "The document; of several files UploadResults."
+            ),
+            200: OpenApiResponse(
+                CreatedDocumentSerializer, "The document was here already; nothing was stored."
+            ),
+        },
+    ),
 )
 class DocumentViewSet(
+    QueryParametersMixin,
+    VersionActions,
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
-    mixins.UpdateModelMixin,
     mixins.DestroyModelMixin,
     GenericViewSet[Document],
 ):
-    """Upload, read, rename and delete one's documents."""
+    """Upload, search, read, rename, replace and delete one's documents."""
 
     queryset = Document.objects.none()
     lookup_value_converter = "int"
-    http_method_names = ["get", "post", "patch", "delete", "head", "options"]
-    parser_classes = [StrictJSONParser, MultiPartParser]
+    parser_classes = [StrictJSONParser, UploadParser]
+    filter_backends = [DjangoFilterBackend, SearchBackend]
+    filterset_class = DocumentFilter
+    query_parameters = {
+        "list": ["search"],
+        "create": ["on_duplicate"],
+        "versions": ["cursor", "limit"],
+    }
+    search: Search | None = None
 
     def get_queryset(self) -> QuerySet[Document]:
         documents = Document.objects.visible_to(self.request.user)
-        return documents if self.action == "retrieve" else documents.defer("content")
+        reads_text = self.action == "retrieve" and self.is_asked_for("content")
+        return documents if reads_text else documents.defer("content")
 
     def get_serializer_class(self) -> type[BaseSerializer[Document]]:
-        return DocumentDetailSerializer if self.action == "retrieve" else DocumentSerializer
+        if self.action == "retrieve":
+            return DocumentDetailSerializer
+        return DocumentHitSerializer if self.is_searching else DocumentSerializer
+
+    # Lists
+
+    @property
+    def is_searching(self) -> bool:
+        request: Request | None = getattr(self, "request", None)
+        is_list = getattr(self, "action", None) == "list"
+        return bool(request and is_list and request.query_params.get("search", "").strip())
+
+    @property
+    def ordering(self) -> str:
+        return "-rank" if self.is_searching else "-id"
+
+    @property
+    def ordering_fields(self) -> dict[str, str]:
+        fields = {"created_at": "created_at", "filename": "filename", "size": "size_bytes"}
+        return fields | {"id": "id"} | ({"rank": "rank"} if self.is_searching else {})
+
+    def paginate_queryset(self, queryset: Any) -> Any:
+        page = super().paginate_queryset(queryset)
+        if self.search and page and self.is_asked_for_snippets():
+            found = snippets([row.pk for row in page], self.search)
+            for row in page:
+                row.snippet, row.snippet_page = found[row.pk].text, found[row.pk].page
+        return page
+
+    def is_asked_for_snippets(self) -> bool:
+        return self.is_asked_for("snippet") or self.is_asked_for("snippet_page")
+
+    # Coming in
 
     def create(self, request: Request) -> Response:
-        """Store a document, as JSON `{filename, content}` or as an uploaded `file`."""
-        if request.content_type.startswith("multipart/"):
-            document = self._upload(request)
-        else:
-            form = DocumentTextSerializer(data=request.data, context={"request": request})
-            form.is_valid(raise_exception=True)
-            document = form.save()
-        return Response(
-            DocumentSerializer(document).data,
-            status=status.HTTP_201_CREATED,
-            headers={"Location": reverse("document-detail", [document.pk], request=request)},
-        )
+        """Store a document, as JSON `{filename, content}` or as an uploaded `file`.
 
-    def _upload(self, request: Request) -> Document:
-        # Before the body is read: it has the file and a few hundred bytes around it.
-        if int(request.META.get("CONTENT_LENGTH") or 0) > settings.MAX_UPLOAD_BYTES + 10_000:
-            raise PayloadTooLarge(
-                f"A file may have {settings.MAX_UPLOAD_BYTES // 1024 // 1024} MiB "
-                f"({settings.MAX_UPLOAD_BYTES:,} bytes)."
-            )
-        form = DocumentUploadSerializer(data=request.data)
+        Bytes that you have sent before are not stored again: the answer is the document that has
+        them, with 200 and `duplicate: true`; `on_duplicate=keep` stores them nonetheless.
+
+        Several files (`file` repeated) are accepted or refused each on its own. The answer has a
+        result for each, in their order; it is 201 when at least one was stored.
+        """
+        keep = self.keeps_duplicates()
+        is_upload = request.content_type.startswith("multipart/")
+        form = (DocumentUploadSerializer if is_upload else DocumentTextSerializer)(
+            data=request.data
+        )
         form.is_valid(raise_exception=True)
-        file: UploadedFile[Any] = form.validated_data["file"]
-        return upload_document(user=signed_in(request), filename=file.name or "", data=file.read())
-
-    @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
-    @action(["get"], detail=True)
-    def file(self, request: Request, pk: int) -> HttpResponse:
-        """The original bytes, as an attachment. A document sent as JSON has its text here."""
-        document = self.get_object()
-        stored = DocumentFile.objects.filter(document=document).first()
-        data = bytes(stored.data) if stored else (document.content or "").encode()
-        response = HttpResponse(
-            data, content_type=MEDIA_TYPES.get(document.file_type or "", "application/octet-stream")
+        if not is_upload:
+            name, text = form.validated_data["filename"], form.validated_data["content"]
+            return self.answer(
+                services.write_document(
+                    user=signed_in(request), filename=name, content=text, keep_duplicate=keep
+                )
+            )
+        files = request.FILES.getlist("file")
+        if len(files) == 1:
+            return self.answer(self.upload(files[0], keep=keep))
+        results = [self.result(file, keep=keep) for file in files]
+        has_new = any(result["status"] == status.HTTP_201_CREATED for result in results)
+        return Response(
+            UploadResultsSerializer({"results": results}).data,
+            status.HTTP_201_CREATED if has_new else status.HTTP_200_OK,
         )
-        response["ETag"] = f'"{document.sha256}"'
-        # Always a download: a browser must never show an uploaded file as a page of ours.
-        response["Content-Disposition"] = content_disposition_header(True, document.filename) or ""
-        return response
+
+    def keeps_duplicates(self) -> bool:
+        """What `on_duplicate` says, in the address or in the body."""
+        for source in (self.request.query_params, self.request.data):
+            if isinstance(source, dict) and "on_duplicate" in source:
+                form = OnDuplicateSerializer(data={"on_duplicate": source["on_duplicate"]})
+                form.is_valid(raise_exception=True)
+                return bool(form.validated_data["on_duplicate"] == "keep")
+        return False
+
+    def upload(self, file: Any, *, keep: bool) -> services.Stored:
+        return services.upload_document(
+            user=signed_in(self.request), filename=file.name or "", file=file, keep_duplicate=keep
+        )
+
+    def result(self, file: Any, *, keep: bool) -> dict[str, Any]:
+        """What became of one of several files."""
+        common = {"filename": file.name or "", "document": None, "problem": None}
+        try:
+            stored = self.upload(file, keep=keep)
+        except DomainError as error:
+            refusal = problem(error.status, error.code, str(error))
+            return {**common, "status": error.status, "problem": refusal}
+        code = status.HTTP_200_OK if stored.is_duplicate else status.HTTP_201_CREATED
+        return {**common, "status": code, "document": with_duplicate(stored)}
+
+    def answer(self, stored: services.Stored) -> Response:
+        document = with_duplicate(stored)
+        return Response(
+            CreatedDocumentSerializer(document).data,
+            status=status.HTTP_200_OK if stored.is_duplicate else status.HTTP_201_CREATED,
+            headers={"Location": reverse("document-detail", [document.pk], request=self.request)},
+        )
+
+    # One document
+
+    @extend_schema(request=DocumentSerializer, responses=DocumentSerializer)
+    def partial_update(self, request: Request, pk: int) -> Response:
+        """Rename the document."""
+        document = self.get_object()
+        form = DocumentSerializer(document, data=request.data, partial=True)
+        form.is_valid(raise_exception=True)
+        if "filename" in form.validated_data:
+            document.filename = form.validated_data["filename"]
+            # Only these: the worker may be writing the others.
+            document.save(update_fields=["filename", "updated_at"])
+        return Response(DocumentSerializer(document).data)
+
+    @extend_schema(responses=BINARY)
+    @action(["get"], detail=True)
+    def file(self, request: Request, pk: int) -> HttpResponseBase:
+        """The original bytes, as an attachment. A document sent as JSON has its text here.
+
+        Knows `If-None-Match`, and one `Range` at a time, with `If-Range`.
+        """
+        return download(request._request, self.get_object())  # noqa: SLF001  DRF's wraps Django's
+
+    @extend_schema(
+        request={"multipart/form-data": DocumentFileSerializer}, responses=DocumentSerializer
+    )
+    @file.mapping.put
+    def replace_file(self, request: Request, pk: int) -> Response:
+        """Replace the file. What the document was stays readable as an earlier version."""
+        document = self.get_object()
+        form = DocumentFileSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        file = form.validated_data["file"]
+        replaced = services.replace_file(document=document, filename=file.name or "", file=file)
+        return Response(DocumentSerializer(replaced).data)
+
+    @extend_schema(request=None, responses={202: DocumentSerializer})
+    @action(["post"], detail=True)
+    def extract(self, request: Request, pk: int) -> Response:
+        """Read the file once more. A text that is there stays until there is another.
+
+        It is done when `status` is not `pending` and `extraction_requested_at` is null.
+        """
+        document = services.request_extraction(self.get_object())
+        return Response(DocumentSerializer(document).data, status.HTTP_202_ACCEPTED)
+
+    @extend_schema(responses=PageSerializer)
+    @action(["get"], detail=True, url_path="pages/<int:number>", url_name="page")
+    def page(self, request: Request, pk: int, number: int) -> Response:
+        """One page of the text, counted from 1. A format without pages has one."""
+        document = self.get_object()
+        if document.status != Document.Status.READY:
+            raise NoText(document.error or "The document is still being read. Try again shortly.")
+        page_count = document.page_count or 1
+        if not 1 <= number <= page_count:
+            raise Http404(f"The document has {page_count} pages.")
+        content: F | Func = F("content")
+        if document.page_count is not None:
+            content = Func(
+                content,
+                Value(PAGE_BREAK),
+                Value(number),
+                function="split_part",
+                output_field=TextField(),
+            )
+        text = Document.objects.filter(pk=document.pk).values_list(content, flat=True).get()
+        page = {"document_id": document.pk, "page": number, "page_count": page_count}
+        return Response(PageSerializer({**page, "content": text}).data)
+
+    # Many documents
+
+    @extend_schema(request=DocumentIdsSerializer, responses=DeletedSerializer, filters=False)
+    @action(["post"], detail=False, url_path="delete", url_name="bulk-delete")
+    def bulk_delete(self, request: Request) -> Response:
+        """Delete documents with all that hangs on them, all at once."""
+        form = DocumentIdsSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        ids = dict.fromkeys(form.validated_data["ids"])
+        deleted = services.delete_documents(user=signed_in(request), ids=ids)
+        missing = [pk for pk in ids if pk not in set(deleted)]
+        return Response(DeletedSerializer({"deleted": deleted, "not_found": missing}).data)
+
+
+def with_duplicate(stored: services.Stored) -> Document:
+    """The document as CreatedDocumentSerializer shows it."""
+    document = stored.document
+    document.duplicate = stored.is_duplicate  # type: ignore[attr-defined]
+    return document

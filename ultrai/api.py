@@ -2,16 +2,22 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NoReturn
 
 from django.conf import settings
-from rest_framework import exceptions
+from django.core import signing
+from django.db.models import BooleanField, F, Func, QuerySet, Value
+from django.utils.functional import cached_property
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import exceptions, serializers
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.pagination import CursorPagination
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
+from rest_framework.utils.urls import replace_query_param
 
 
 class PayloadTooLarge(exceptions.APIException):
@@ -91,10 +97,237 @@ class AlwaysJSON(BaseContentNegotiation):
 # Lists
 
 
+class RowComparison(Func):
+    """`(a, b) < (x, y)`: one condition that a multi-column index can follow."""
+
+    output_field = BooleanField()
+
+    def __init__(self, left: Sequence[Any], operator: str, right: Sequence[Any]) -> None:
+        super().__init__(*left, *right)
+        self.operator = operator
+
+    def as_sql(  # type: ignore[override]  # without Func's template
+        self, compiler: Any, connection: Any, **_: Any
+    ) -> tuple[str, tuple[Any, ...]]:
+        compiled = [compiler.compile(expression) for expression in self.get_source_expressions()]
+        half = len(compiled) // 2
+        left, right = (
+            ", ".join(sql for sql, _ in part) for part in (compiled[:half], compiled[half:])
+        )
+        params = tuple(value for _, values in compiled for value in values)
+        return f"({left}) {self.operator} ({right})", params
+
+
+def as_json(value: Any) -> int | str:
+    """A column's value as a cursor holds it; timestamps whole, to the microsecond."""
+    if isinstance(value, int):
+        return value
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
 class CursorPages(CursorPagination):
-    """Pages by cursor: as fast on the last of a million rows as on the first, nothing counted."""
+    """Pages by cursor: as fast on the last of a million rows as on the first, nothing counted.
+
+    A cursor is the last row's place in the order, its id included: rows that are equal in what
+    they are ordered by, however many, are neither repeated nor left out. It is signed, so what
+    comes back is what we gave. A view offers `?ordering=` by `ordering_fields`, names of the API
+    and the columns behind them, and may name its own default order as `ordering`.
+    """
 
     ordering = "-id"
     page_size = 20
     page_size_query_param = "limit"
+    page_size_query_description = "How many to return, from 1; more than 100 are 100."
     max_page_size = 100
+    ordering_query_param = "ordering"
+
+    def paginate_queryset(  # type: ignore[override]  # no other sequences
+        self, queryset: QuerySet[Any], request: Request, view: Any = None
+    ) -> list[Any]:
+        self.url = request.build_absolute_uri()
+        size = self.get_page_size(request)
+        self.order = self.get_order(request, view)
+        names = list(dict.fromkeys([self.order.lstrip("-"), "id"]))
+        is_backward, position = self.read_cursor(request, queryset, names)
+        is_descending = self.order.startswith("-") != is_backward
+        if position:
+            follows = RowComparison([F(n) for n in names], "<" if is_descending else ">", position)
+            queryset = queryset.filter(follows)
+        queryset = queryset.order_by(*(f"-{n}" if is_descending else n for n in names))
+        rows = list(queryset[: size + 1])
+        page, has_more = rows[:size], len(rows) > size
+        if is_backward:
+            page.reverse()
+        places = [[getattr(row, n) for n in names] for row in page[:1] + page[-1:]]
+        has_before, has_after = (has_more, True) if is_backward else (position != [], has_more)
+        self.previous_place = places[0] if places and has_before else None
+        self.next_place = places[-1] if places and has_after else None
+        return page
+
+    def get_order(self, request: Request, view: Any) -> str:
+        """The order asked for, as a column with or without a minus."""
+        default = str(getattr(view, "ordering", self.ordering))
+        asked = request.query_params.get(self.ordering_query_param)
+        offered: Mapping[str, str] = getattr(view, "ordering_fields", {})
+        if asked is None or not offered:
+            return default
+        sign, name = ("-", asked[1:]) if asked.startswith("-") else ("", asked)
+        if name not in offered:
+            message = f"One of {', '.join(offered)} is expected, with a minus for descending order."
+            raise exceptions.ValidationError({self.ordering_query_param: [message]})
+        return sign + offered[name]
+
+    def get_page_size(self, request: Request) -> int:
+        """The limit asked for. Anything but a whole number is an error, not the default."""
+        limit = request.query_params.get(self.page_size_query_param)
+        if limit is None:
+            return self.page_size
+        if not re.fullmatch(r"0*[1-9][0-9]{0,30}", limit):
+            raise exceptions.ValidationError({"limit": ["A whole number from 1 is expected."]})
+        return min(int(limit), self.max_page_size)
+
+    def read_cursor(
+        self, request: Request, queryset: QuerySet[Any], names: list[str]
+    ) -> tuple[bool, list[Value]]:
+        """Whether to go backwards, and the place to go on from; empty at the beginning."""
+        cursor = request.query_params.get(self.cursor_query_param)
+        if cursor is None:
+            return False, []
+        try:
+            order, is_backward, values = signing.loads(cursor, salt="cursor")
+            if order != self.order:
+                raise ValueError
+        except (signing.BadSignature, ValueError):
+            message = "This cursor is not one of ours; follow `next` and `previous`."
+            raise exceptions.ValidationError({"cursor": [message]}) from None
+        fields = [
+            queryset.query.annotations[name].output_field
+            if name in queryset.query.annotations
+            else queryset.model._meta.get_field(name)  # noqa: SLF001
+            for name in names
+        ]
+        places = [
+            Value(field.to_python(value), output_field=field)
+            for field, value in zip(fields, values, strict=True)
+        ]
+        return is_backward, places
+
+    def get_next_link(self) -> str | None:
+        return self.link(self.next_place, is_backward=False)
+
+    def get_previous_link(self) -> str | None:
+        return self.link(self.previous_place, is_backward=True)
+
+    def link(self, place: list[Any] | None, *, is_backward: bool) -> str | None:
+        if place is None:
+            return None
+        values = [as_json(value) for value in place]
+        cursor = signing.dumps([self.order, is_backward, values], salt="cursor")
+        return replace_query_param(self.url, self.cursor_query_param, cursor)
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        cursor, limit = super().get_schema_operation_parameters(view)
+        parameters = [cursor, {**limit, "schema": {"type": "integer", "minimum": 1}}]
+        if offered := getattr(view, "ordering_fields", None):
+            parameters.append(
+                {
+                    "name": self.ordering_query_param,
+                    "in": "query",
+                    "required": False,
+                    "description": "What to order by; with a minus in descending order.",
+                    "schema": {
+                        "type": "string",
+                        "enum": [s + n for n in offered for s in ("", "-")],
+                    },
+                }
+            )
+        return parameters
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        link = {"type": ["string", "null"], "format": "uri"}
+        return {
+            "type": "object",
+            "required": ["next", "previous", "results"],
+            "properties": {"next": link, "previous": link, "results": schema},
+        }
+
+
+# Query parameters
+
+
+FIELDS_PARAMETER = OpenApiParameter(
+    "fields", str, description="Names of fields, comma-separated: only these are returned."
+)
+
+
+class QueryParametersMixin:
+    """For views: query parameters nobody knows are a 400 that names them, and `?fields=` works.
+
+    `query_parameters` names, by action, those that neither pages, filters nor fields bring.
+    A misspelt filter that is ignored would return everything and look like an answer.
+    """
+
+    query_parameters: Mapping[str, Collection[str]] = {}
+    actions_with_fields: Collection[str] = ("list", "retrieve")
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)  # type: ignore[misc]
+        if self.action not in {None, "metadata"}:  # type: ignore[attr-defined]
+            known = self.known_parameters()
+            if unknown := sorted(set(request.query_params) - known):
+                offered = (
+                    f"Known are: {', '.join(sorted(known))}." if known else "There are none here."
+                )
+                message = f"There is no such query parameter. {offered}"
+                raise exceptions.ValidationError({name: [message] for name in unknown})
+            _ = self.chosen_fields  # refuses names that are none, also where the list is empty
+
+    def known_parameters(self) -> set[str]:
+        action = self.action  # type: ignore[attr-defined]
+        known = set(self.query_parameters.get(action, ()))
+        if action in self.actions_with_fields:
+            known.add("fields")
+        if action == "list":
+            paginator = self.paginator  # type: ignore[attr-defined]
+            known |= {paginator.cursor_query_param, paginator.page_size_query_param}
+            if getattr(self, "ordering_fields", None):
+                known.add(paginator.ordering_query_param)
+            if filterset := getattr(self, "filterset_class", None):
+                known |= set(filterset.base_filters)
+        return known
+
+    @cached_property
+    def chosen_fields(self) -> frozenset[str] | None:
+        """The names in `?fields=`; None: all of them."""
+        request: Request | None = getattr(self, "request", None)
+        has_fields = getattr(self, "action", None) in self.actions_with_fields
+        asked = request.query_params.get("fields") if request and has_fields else None
+        if asked is None:
+            return None
+        chosen = frozenset(name.strip() for name in asked.split(","))
+        offered = self.get_serializer_class()().get_fields()  # type: ignore[attr-defined]
+        if unknown := sorted(chosen - offered.keys()):
+            message = f"No such field: {', '.join(unknown)}. There are: {', '.join(offered)}."
+            raise exceptions.ValidationError({"fields": [message]})
+        return chosen
+
+    def is_asked_for(self, name: str) -> bool:
+        """Whether the answer has this field; what is not asked for need not be read."""
+        return self.chosen_fields is None or name in self.chosen_fields
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_serializer_context()  # type: ignore[misc]
+        return {**context, "fields": self.chosen_fields}
+
+
+class ChosenFieldsMixin:
+    """For serializers: of the fields, those that `?fields=` names; nested ones are whole."""
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        fields: dict[str, serializers.Field] = super().get_fields()  # type: ignore[misc]
+        chosen = self.context.get("fields")  # type: ignore[attr-defined]
+        parent = getattr(self.parent, "parent", None) or self.parent  # type: ignore[attr-defined]
+        is_outermost = parent is None or isinstance(parent, serializers.ListSerializer)
+        if chosen is None or not is_outermost:
+            return fields
+        return {name: field for name, field in fields.items() if name in chosen}

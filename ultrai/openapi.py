@@ -26,8 +26,11 @@ PROBLEM = {
 DESCRIPTIONS = {
     "400": "The request is not valid; `errors` has the messages by field.",
     "401": "No valid access token; at login and refresh: wrong credentials.",
+    "402": "The models would cost more than is allowed; `detail` has the figures.",
     "403": "The token does not have the scope for it, or the password is wrong.",
     "404": "There is no such object, or it is somebody else's.",
+    "409": "It does not go with what is there; `code` says why.",
+    "411": "The body came in chunks: send a Content-Length.",
     "413": "The body is too large.",
     "415": "The media type is not one this endpoint reads.",
     "429": "Too many requests; try again after `Retry-After` seconds.",
@@ -41,17 +44,28 @@ class Schema(AutoSchema):
     def _get_request_body(self, direction: Any = "request") -> Any:
         named = self.get_request_serializer() if self.method == "DELETE" else None
         if not isinstance(named, type):  # only extend_schema names a class here
-            return super()._get_request_body(direction)
-        schema, is_required = self._get_request_for_media_type(named, direction)
+            return super()._get_request_body(direction)  # type: ignore[no-untyped-call]
+        schema, is_required = self._get_request_for_media_type(named, direction)  # type: ignore[no-untyped-call]
         return {"content": {"application/json": {"schema": schema}}, "required": is_required}
+
+    def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
+        schema = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
+        if getattr(serializer, "refuses_unknown_fields", False):
+            schema["additionalProperties"] = False
+        return schema
 
     def _map_serializer_field(
         self, field: Any, direction: Any, bypass_extensions: bool = False
     ) -> Any:
-        schema = super()._map_serializer_field(field, direction, bypass_extensions)
-        is_text = isinstance(field, serializers.CharField) and schema.keys() >= {"type", "minLength"}
-        if is_text and field.trim_whitespace and "format" not in schema:
-            schema.setdefault("pattern", r"\S")  # DRF trims it first, so blanks are no text
+        schema = super()._map_serializer_field(field, direction, bypass_extensions)  # type: ignore[no-untyped-call]
+        is_trimmed = isinstance(field, serializers.CharField) and field.trim_whitespace
+        if is_trimmed and "minLength" in schema and "format" not in schema:
+            schema.setdefault("pattern", r"\S")  # what is left after trimming must not be empty
+        if isinstance(field, serializers.DecimalField) and field.min_value == 0:
+            schema["pattern"] = schema["pattern"].replace("^-?", "^")
+        # Any value or null: as it stands here null is both, which `oneOf` forbids.
+        if schema.get("oneOf") == [{}, {"type": "null"}]:
+            del schema["oneOf"]
         return schema
 
 
@@ -63,21 +77,37 @@ def describe_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         # DRF keeps a path's methods in a set: their order would be another one in each process.
         in_order = {method: operations.pop(method) for method in sorted(operations)}
         operations.update(in_order)
-        for operation in operations.values():
-            statuses = {"429", "503"} if not path.startswith("/health") and path != "/" else set()
-            if "requestBody" in operation:
-                statuses |= {"400", "413", "415"}
-            if operation.get("parameters") and "{" not in path:
-                statuses.add("400")
-            # Login and refresh need no token, and still answer 401 to a wrong one.
-            if operation.get("security") or path in {"/auth/login", "/auth/refresh"}:
-                statuses.add("401")
-            if operation.get("security"):
-                statuses.add("403")
-            if "{" in path:
-                statuses.add("404")
-            for status in sorted(statuses):
+        for method, operation in operations.items():
+            describe_file(operation)
+            for status in sorted(problems_of(path, method, operation)):
                 operation["responses"].setdefault(
                     status, {"description": DESCRIPTIONS[status], "content": content}
                 )
     return result
+
+
+def problems_of(path: str, method: str, operation: dict[str, Any]) -> set[str]:
+    """Return the statuses of the errors that this operation can answer with."""
+    is_closed = "security" in operation
+    places = {parameter["in"] for parameter in operation.get("parameters", [])}
+    rules = {
+        ("400", "411", "413", "415"): "requestBody" in operation,
+        ("400",): bool(places & {"query", "header"}),
+        # Login and refresh need no token, and still answer 401 to a wrong one.
+        ("401",): is_closed or path in {"/auth/login", "/auth/refresh"},
+        ("402",): path.startswith("/analyses") and "202" in operation["responses"],
+        ("403",): is_closed,
+        ("404",): "{" in path,
+        ("409",): (is_closed and method != "get") or "/pages/" in path,
+        ("429", "503"): not path.startswith("/health") and path != "/",
+    }
+    return {status for statuses, holds in rules.items() if holds for status in statuses}
+
+
+def describe_file(operation: dict[str, Any]) -> None:
+    """What `format` also gives as a file is an array there, not an object or a page."""
+    is_file = any(parameter["name"] == "format" for parameter in operation.get("parameters", []))
+    answer = operation["responses"].get("200", {}).get("content", {}).get("application/json", {})
+    if is_file and "$ref" in answer.get("schema", {}):
+        array = {"type": "array", "items": {"type": "object"}}
+        answer["schema"] = {"oneOf": [answer["schema"], array]}

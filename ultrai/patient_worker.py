@@ -39,7 +39,7 @@ def missing_until(data: bytes) -> int:
     return needed if len(data) < needed else 0
 
 
-class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+class PatientWorker(ThreadWorker):
     def enqueue_req(self, conn: Any) -> None:
         """Give the connection a thread once its request is there; runs in the main thread."""
         needed = self.still_missing(conn)

@@ -79,7 +79,7 @@ def env_secret(name: str) -> str:
 
 def is_origin(value: str) -> bool:
     parts = urlsplit(value)
-    return parts.scheme in {"http", "https"} and bool(parts.netloc) and not parts.path.strip("/")
+    return parts.scheme in {"http", "https"} and bool(parts.netloc) and not parts.path
 
 
 def is_host(value: str) -> bool:
@@ -102,8 +102,12 @@ def env_url(name: str, schemes: set[str], example: str, default: str | None = No
 # The process
 
 DEBUG = env_bool("DEBUG", default=False)
+if DEBUG and env("RENDER", ""):
+    stop("DEBUG", "must not be True on a server that others reach", "False")
 SECRET_KEY = env_secret("SECRET_KEY")
 JWT_SECRET = env_secret("JWT_SECRET")
+if JWT_SECRET == SECRET_KEY:
+    stop("JWT_SECRET", "must be another than SECRET_KEY", "$(openssl rand -base64 48)")
 LOG_LEVEL = env("LOG_LEVEL", "INFO").upper()
 if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
     stop("LOG_LEVEL", "must be DEBUG, INFO, WARNING, ERROR or CRITICAL", "INFO")
@@ -125,6 +129,15 @@ if not ALLOWED_HOSTS:
 CORS_ALLOWED_ORIGINS = env_list(
     "CORS_ALLOWED_ORIGINS", valid=is_origin, example="https://app.example.com"
 )
+CORS_EXPOSE_HEADERS = [
+    "Content-Disposition",
+    "ETag",
+    "Idempotency-Replayed",
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+]
 
 WEB_CONCURRENCY = env_int("WEB_CONCURRENCY", 2, minimum=1, maximum=256)  # gunicorn processes
 WEB_THREADS = env_int("WEB_THREADS", 8, minimum=1, maximum=256)  # threads in each of them
@@ -208,8 +221,13 @@ DATABASES = {
 if not DATABASES["default"]["NAME"]:
     stop("DATABASE_URL", "does not name a database", DATABASE_EXAMPLE)
 DATABASES["default"]["OPTIONS"] = {
-    # A blackholed server must not hold a request: the health check has to answer within 3 s.
+    # A server that cannot be reached must not hold a request: the health check answers within 3 s.
     "connect_timeout": 2,
+    # A connection whose other end has vanished is given up after this, not after hours.
+    "tcp_user_timeout": 10_000,  # ms
+    "keepalives_idle": 30,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
     **DATABASES["default"].get("OPTIONS", {}),
     "pool": {
         "min_size": env_int("DATABASE_POOL_MIN", 1),
@@ -338,14 +356,18 @@ MAX_REQUEST_BYTES = max(MAX_REQUEST_BYTES, MAX_UPLOAD_BYTES)
 QUOTA_DOCUMENTS = env_int("QUOTA_DOCUMENTS", 2_000_000, maximum=100_000_000)
 QUOTA_BYTES = env_int("QUOTA_MB", 10_240, maximum=100_000_000) * 1024 * 1024
 # PostgreSQL's text search configurations, as of version 15.
-SEARCH_LANGUAGES = set(
+SEARCH_LANGUAGES = (
     "simple arabic armenian basque catalan danish dutch english finnish french german greek hindi"
     " hungarian indonesian irish italian lithuanian nepali norwegian portuguese romanian russian"
-    " serbian spanish swedish tamil turkish yiddish".split()
+    " serbian spanish swedish tamil turkish yiddish"
 )
 SEARCH_LANGUAGE = env("SEARCH_LANGUAGE", "english").lower()
-if SEARCH_LANGUAGE not in SEARCH_LANGUAGES:
+if SEARCH_LANGUAGE not in SEARCH_LANGUAGES.split():
     stop("SEARCH_LANGUAGE", "is not one that PostgreSQL knows", "english")
+# As tesseract names them, for scanned pages.
+OCR_LANGUAGES = env("OCR_LANGUAGES", "eng")
+if not re.fullmatch(r"[A-Za-z_]{3,20}(\+[A-Za-z_]{3,20})*", OCR_LANGUAGES):
+    stop("OCR_LANGUAGES", "must be languages as tesseract names them, joined by +", "deu+eng")
 # Bodies that are read whole (JSON, forms); files are streamed and have the limit above.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 

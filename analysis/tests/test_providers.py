@@ -30,6 +30,8 @@ from analysis.providers.config import ProviderKind
 from analysis.providers.failures import explain
 
 KEY = "sk-secret-0123456789abcdef"
+# The document goes between tags: what it says must not pass for the question.
+SENT = "<document>\nThe notice period is 90 days.\n</document>\n\nHow long is the notice period?"
 OPENAI, ANTHROPIC = "openai:gpt-5-mini", "anthropic:claude-haiku-4-5"
 GOOGLE, COMPATIBLE = "google:gemini-2.5-flash", "mistral:mistral-small-latest"
 KINDS: dict[str, ProviderKind] = {
@@ -169,16 +171,16 @@ def said(kind, **content):
 @pytest.mark.parametrize(
     ("model", "cost"),
     [
-        (OPENAI, "0.00000925"),
-        (ANTHROPIC, "0.000031"),
-        (GOOGLE, "0.0000113"),
+        (OPENAI, "0.00001075"),
+        (ANTHROPIC, "0.000037"),
+        (GOOGLE, "0.0000131"),
         (COMPATIBLE, None),  # an address that sells nothing, as far as the price list knows
     ],
 )
 def test_an_answer_comes_with_its_tokens_and_cost(mock, model, cost):
     mock.reply("90 days.")
 
-    assert ask(model) == Completion("90 days.", 21, 2, cost and Decimal(cost), "stop", model)
+    assert ask(model) == Completion("90 days.", 27, 2, cost and Decimal(cost), "stop", model)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +192,7 @@ def test_an_answer_comes_with_its_tokens_and_cost(mock, model, cost):
                 "model": "gpt-4.1",
                 "input": [
                     {"role": "system", "content": "Answer from the document."},
-                    {"role": "user", "content": "\n\n".join(m.content for m in MESSAGES[1:])},
+                    {"role": "user", "content": SENT},
                 ],
                 "max_output_tokens": 100,
                 "temperature": 0.3,
@@ -204,7 +206,7 @@ def test_an_answer_comes_with_its_tokens_and_cost(mock, model, cost):
                 "model": "mistral-small-latest",
                 "messages": [
                     {"role": "system", "content": "Answer from the document."},
-                    {"role": "user", "content": "\n\n".join(m.content for m in MESSAGES[1:])},
+                    {"role": "user", "content": SENT},
                 ],
                 "max_tokens": 100,
                 "temperature": 0.3,

@@ -46,6 +46,7 @@ def ids(response):
         ({"search": "recommend new"}, True),  # in a response
         ({"search": "tunnel"}, False),
         ({"created_after": "2020-01-01T00:00:00Z"}, True),
+        ({"created_after": "2020-01-01T00:00:00+23:59"}, True),
         ({"created_before": "2020-01-01T00:00:00Z"}, False),
     ],
 )
@@ -74,7 +75,16 @@ def test_results_of_all_analyses_are_filtered(alice, client_of, done, query, cou
     assert len(ids(client_of(alice).get(RESULTS, query))) == count
 
 
-@pytest.mark.parametrize("query", [{"status": "x"}, {"created_after": "x"}, {"document": "x"}])
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"status": "x"},
+        {"created_after": "x"},
+        {"created_after": "0001-01-01T00:00:00+01:00"},
+        {"document": "x"},
+        {"document": "0.5"},
+    ],
+)
 def test_a_bad_filter_is_400_and_names_it(alice, client_of, query):
     response = client_of(alice).get(LIST, query)
 

@@ -153,6 +153,8 @@ def test_a_worker_that_lost_its_lease_writes_nothing(analysis):
     stale = Analysis.objects.get()
     as_if_a_minute_had_passed()
     assert analysis.claim()  # another worker took over
+    assert stale.lease
+    assert analysis.lease
 
     assert Analysis.objects.renew_leases([stale.lease, analysis.lease]) == {analysis.lease}
     assert not stale.finish(Analysis.Status.FAILED)

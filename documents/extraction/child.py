@@ -1,7 +1,8 @@
 """The child process: one file comes in on stdin, its text goes out on stdout, nothing else happens.
 
-`process.py` runs this file by its path. Limits are set between loading our own code and touching
-the file's bytes. The answer is one line of JSON, then the text in UTF-8.
+`process.py` runs this file by its path, with one of the tasks below. Limits are set between
+loading our own code and touching the file's bytes. The answer is one line of JSON, then the text
+in UTF-8; that of `run` is whatever the program says.
 """
 
 import ctypes
@@ -13,7 +14,7 @@ import resource
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from documents.extraction.contract import Limits
@@ -22,32 +23,51 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    file_type, parent, limits_as_json = sys.argv[1:]
+    parent, limits_as_json, task, *arguments = sys.argv[1:]
     die_with(int(parent))
     sys.path.append(str(Path(__file__).parents[2]))
-    from documents.extraction.contract import Limits, Reason, UnreadableFile
-    from documents.extraction.formats import FORMATS
+    from documents.extraction.contract import Limits
 
     limits = Limits(**json.loads(limits_as_json))
-    read = importlib.import_module(str(FORMATS[file_type].reader)).read
+    if task == "run":
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # it comments on every picture
+        confine(limits)
+        os.execv(arguments[0], arguments)  # noqa: S606 - the limits stay, and there is no shell
+    module = importlib.import_module(f"documents.extraction.{arguments[0]}")
     stdout = take_stdout()
     confine(limits)
-    try:
-        extraction = read(sys.stdin.buffer.read(), limits)
-        if len(extraction.text) > limits.characters:
-            raise UnreadableFile(Reason.TOO_LARGE_UNPACKED)
-        answer = {"page_count": extraction.page_count, "extractor": extraction.extractor}
-        text = extraction.text.encode()
-    except UnreadableFile as error:
-        answer, text = {"reason": error.code}, b""
-    except MemoryError:
-        answer, text = {"reason": Reason.OUT_OF_MEMORY}, b""
-    except Exception:  # noqa: BLE001 - the libraries throw nearly everything at a broken file
-        answer, text = {"reason": Reason.DAMAGED}, b""
+    answer, body = attempt(task, module, arguments[1:], limits)
     with os.fdopen(stdout, "wb") as pipe:
         pipe.write(json.dumps(answer).encode() + b"\n")
-        pipe.write(text)
+        pipe.write(body)
     os._exit(0)  # a library that crashes on its way out must not spoil the answer
+
+
+def attempt(
+    task: str, module: Any, arguments: list[str], limits: "Limits"
+) -> tuple[dict[str, Any], bytes]:
+    """`read`: the file's text. `render`: the picture of one page, by number."""
+    from documents.extraction.contract import Reason, UnreadableFile
+
+    try:
+        data = sys.stdin.buffer.read()
+        if task == "render":
+            return {}, module.render(data, int(arguments[0]))
+        extraction = module.read(data, limits)
+        if len(extraction.text) > limits.characters:
+            raise UnreadableFile(Reason.TOO_LARGE_UNPACKED)
+        answer = {
+            "page_count": extraction.page_count,
+            "extractor": extraction.extractor,
+            "unread_pages": extraction.unread_pages,
+        }
+        return answer, extraction.text.encode()
+    except UnreadableFile as error:
+        return {"reason": error.code}, b""
+    except MemoryError:
+        return {"reason": Reason.OUT_OF_MEMORY}, b""
+    except Exception:  # noqa: BLE001 - the libraries throw nearly everything at a broken file
+        return {"reason": Reason.DAMAGED}, b""
 
 
 def die_with(parent: int) -> None:

@@ -19,6 +19,10 @@ class Limits:
     unpacked_bytes: int = 200 * MIB
     unpacked_ratio: int = 200
     zip_entries: int = 10_000
+    # Scans: what tesseract may use. Languages as it names them, such as "eng" or "deu+eng".
+    ocr_languages: str = "eng"
+    ocr_pages: int = 100
+    ocr_seconds: float = 300
 
 
 DEFAULT_LIMITS: Final = Limits()
@@ -29,6 +33,9 @@ class Extraction:
     text: str  # pages separated by one form feed each; no other form feeds when page_count is set
     page_count: int | None  # None: the format has no fixed pages
     extractor: str  # name and version of what read it, so that a better one can read it again
+    # Pages (from 1) that hold a picture and no text, so what they say is missing: scanned pages
+    # that were not recognised.
+    unread_pages: tuple[int, ...] = ()
 
 
 class Reason(StrEnum):
@@ -44,10 +51,7 @@ _SENTENCES: Final = {
     Reason.ENCRYPTED: (
         "The file is protected by a password. Remove the protection and upload it again."
     ),
-    Reason.NO_TEXT: (
-        "The file contains no text. It seems to be scanned or empty: "
-        "run text recognition (OCR) on it and upload it again."
-    ),
+    Reason.NO_TEXT: "The file contains no text.",
     Reason.TOO_LARGE_UNPACKED: (
         "The file holds more than we can take once it is unpacked. Split it into smaller files."
     ),
@@ -65,8 +69,8 @@ _SENTENCES: Final = {
 class UnreadableFile(Exception):
     """We know the file's type but cannot get its text; str() is for the person who uploaded it."""
 
-    def __init__(self, code: Reason) -> None:
-        super().__init__(_SENTENCES[code])
+    def __init__(self, code: Reason, sentence: str = "") -> None:
+        super().__init__(sentence or _SENTENCES[code])
         self.code = code
 
 

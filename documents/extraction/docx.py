@@ -1,58 +1,56 @@
 """DOCX to Markdown, straight from the stream of XML events.
 
 Not python-docx: it builds the whole document in memory first, over a gigabyte for a zip of a few
-hundred kilobytes, and it drops what was inserted with tracked changes. Deleted text stays out.
+hundred kilobytes, and it drops what was inserted with tracked changes. Deleted and hidden text and
+comments stay out. Each page header comes once, before the text; each footer once, after it and
+after the footnotes.
 """
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from documents.extraction.contract import Extraction, Limits, Reason, UnreadableFile
-from documents.extraction.docx_styles import WORD, Styles, read_styles, relationships, value
-from documents.extraction.text import clean
+from documents.extraction.contract import Extraction, Limits
+from documents.extraction.docx_styles import WORD, Styles, read_styles, value
+from documents.extraction.formats import extractor
+from documents.extraction.markdown import Writer
+from documents.extraction.ooxml import FALLBACK, related
 from documents.extraction.xml import Attributes, parse
 from documents.extraction.zips import Package
 
 _MATH: Final = "http://schemas.openxmlformats.org/officeDocument/2006/math"
-_FALLBACK: Final = "http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 _MOST_COLUMNS: Final = 63  # Word's own limit
 _DEEPEST_LIST: Final = 8  # likewise
 
 
 def read(data: bytes, limits: Limits) -> Extraction:
     package = Package(data, limits)
-    main = relationships(package, "").get("officeDocument", "word/document.xml")
-    styles_part = relationships(package, main).get("styles")
+    main = related(package, "").first("officeDocument") or "word/document.xml"
+    parts = related(package, main)
+    styles_part = parts.first("styles")
     styles = read_styles(package, styles_part) if styles_part else {}
-    writer = _Writer(limits)
+    writer = Writer(limits)
     document = _Document(styles, writer)
-    parse(package.chunks(main), document.start, document.end, document.characters)
-    return Extraction(writer.finished(), None, "ultrai docx 1")
+    _write_furniture(package, parts.by_kind.get("header", []), styles, writer, limits)
+    document.read(package, main)
+    for kind in ("footnotes", "endnotes"):
+        if notes := parts.first(kind):
+            document.read(package, notes)
+    _write_furniture(package, parts.by_kind.get("footer", []), styles, writer, limits)
+    return writer.finished(extractor("docx"))
 
 
-class _Writer:
-    """Blocks with a blank line between them; the lines of one list or table stand together."""
-
-    def __init__(self, limits: Limits) -> None:
-        self._text = io.StringIO()
-        self._limit = limits.characters
-        self._group: object = None
-
-    def write(self, text: str, group: object = None) -> None:
-        if self._text.tell():
-            self._text.write("\n" if group is not None and group == self._group else "\n\n")
-        self._text.write(text)
-        self._group = group
-        if self._text.tell() > self._limit:
-            raise UnreadableFile(Reason.TOO_LARGE_UNPACKED)
-
-    def finished(self) -> str:
-        text = clean(self._text.getvalue())
-        if not text.strip():
-            raise UnreadableFile(Reason.NO_TEXT)
-        return text
+def _write_furniture(
+    package: Package, parts: list[str], styles: Styles, writer: Writer, limits: Limits
+) -> None:
+    """Headers or footers: the first page, odd and even ones often say the same."""
+    seen = set()
+    for part in parts:
+        own = Writer(limits)
+        _Document(styles, own).read(package, part)
+        if own.text not in seen and any(character.isalpha() for character in own.text):
+            seen.add(own.text)
+            writer.write(own.text)
 
 
 @dataclass(slots=True)
@@ -72,7 +70,7 @@ class _Table:
 
 
 class _Document:
-    def __init__(self, styles: Styles, writer: _Writer) -> None:
+    def __init__(self, styles: Styles, writer: Writer) -> None:
         self._styles = styles
         self._writer = writer
         # Stacks: a text box holds paragraphs within a paragraph, a cell may hold a table.
@@ -80,6 +78,12 @@ class _Document:
         self._tables: list[_Table] = []
         self._in_text = False
         self._skipped = 0  # how deep we are inside something to leave out
+        self._hidden_runs: list[bool] = []  # of each open run: a text box is in one and has its own
+        self._notes: dict[str, int] = {}  # footnotes by what they are called, in order of mention
+        self._note: list[str] | None = None  # the paragraphs of the note we are in
+
+    def read(self, package: Package, part: str) -> None:
+        parse(package.chunks(part), self.start, self.end, self.characters)
 
     def start(self, name: str, attributes: Attributes) -> None:
         if self._skipped or name in _SKIP:
@@ -94,8 +98,8 @@ class _Document:
             action(self)
 
     def characters(self, text: str) -> None:
-        if self._in_text and not self._skipped and self._paragraphs:
-            self._paragraphs[-1].parts.append(text)
+        if self._in_text and not self._skipped:
+            self.add(text)
 
     # Paragraphs
 
@@ -109,7 +113,7 @@ class _Document:
         self._in_text = False
 
     def add(self, text: str) -> None:
-        if self._paragraphs:
+        if self._paragraphs and not (self._hidden_runs and self._hidden_runs[-1]):
             self._paragraphs[-1].parts.append(text)
 
     def set_style(self, attributes: Attributes) -> None:
@@ -135,6 +139,8 @@ class _Document:
             return
         if self._tables:
             self._tables[-1].cell.append(text)
+        elif self._note is not None:
+            self._note.append(text)
         else:
             self._write_paragraph(paragraph, text)
 
@@ -147,12 +153,37 @@ class _Document:
         if paragraph.numbering is not None:
             is_numbered = paragraph.numbering != "0"
         if level:
-            self._writer.write("#" * min(level, 6) + " " + " ".join(text.split()))
+            self._writer.heading(level, text)
         elif is_numbered:
-            indent = "  " * paragraph.depth
-            self._writer.write(f"{indent}- " + text.replace("\n", f"\n{indent}  "), "list")
+            self._writer.item(paragraph.depth, text)
         else:
             self._writer.write(text)
+
+    # Runs and notes
+
+    def start_run(self, _attributes: Attributes) -> None:
+        self._hidden_runs.append(False)
+
+    def hide_run(self, attributes: Attributes) -> None:
+        if self._hidden_runs and value(attributes) not in ("0", "false", "off"):
+            self._hidden_runs[-1] = True
+
+    def end_run(self) -> None:
+        if self._hidden_runs:
+            self._hidden_runs.pop()
+
+    def refer_to_note(self, kind: str, attributes: Attributes) -> None:
+        name = kind + _identifier(attributes)
+        self.add(f"[^{self._notes.setdefault(name, len(self._notes) + 1)}]")
+
+    def start_note(self, kind: str, attributes: Attributes) -> None:
+        number = self._notes.get(kind + _identifier(attributes))
+        self._note = [f"[^{number}]:"] if number else []
+
+    def end_note(self) -> None:
+        if self._note and len(self._note) > 1:
+            self._writer.write(" ".join(self._note))
+        self._note = None
 
     # Tables
 
@@ -172,42 +203,38 @@ class _Document:
 
     def end_cell(self) -> None:
         table = self._tables[-1]
-        text = " ".join(" ".join(table.cell).split()).replace("|", "\\|")
-        table.rows[-1] += [text] + [""] * (table.span - 1)
+        table.rows[-1] += [" ".join(table.cell)] + [""] * (table.span - 1)
         table.cell = []
 
     def end_table(self) -> None:
         table = self._tables.pop()
-        if not any(any(row) for row in table.rows):
-            return
         if self._tables:  # within a cell of another: Markdown has no way to say so
             self._tables[-1].cell += (text for row in table.rows for text in row if text)
-            return
-        width = max(len(row) for row in table.rows)
-        lines = iter(table.rows)
-        self._write_row(next(lines), width, table)
-        self._writer.write("|" + " --- |" * width, table)
-        for row in lines:
-            self._write_row(row, width, table)
+        else:
+            self._writer.table(table.rows)
 
-    def _write_row(self, row: list[str], width: int, table: _Table) -> None:
-        cells = row + [""] * (width - len(row))
-        self._writer.write("| " + " | ".join(cells) + " |", table)
+
+def _identifier(attributes: Attributes) -> str:
+    return next((text for name, text in attributes.items() if name.endswith("}id")), "")
 
 
 def _adds(text: str) -> Callable[[_Document, Attributes], None]:
     return lambda document, _attributes: document.add(text)
 
 
-def _in_word(names: dict[str, Callable]) -> dict[str, Callable]:
+def _note(
+    action: Callable[[_Document, str, Attributes], None], kind: str
+) -> Callable[[_Document, Attributes], None]:
+    return lambda document, attributes: action(document, kind, attributes)
+
+
+def _in_word(names: dict[str, Callable[..., None]]) -> dict[str, Callable[..., None]]:
     return {f"{space}}}{name}": action for space in WORD for name, action in names.items()}
 
 
-# Deleted or moved away, the former look of a paragraph, and the second copy of a text box.
-_SKIP: Final = frozenset(
-    [f"{space}}}{name}" for space in WORD for name in ("del", "moveFrom", "pPrChange")]
-    + [_FALLBACK]
-)
+# Deleted or moved away, former looks, how to pronounce a word, and the second copy of a text box.
+_SKIPPED: Final = ("del", "moveFrom", "pPrChange", "rPrChange", "rt")
+_SKIP: Final = frozenset([f"{space}}}{name}" for space in WORD for name in _SKIPPED] + [FALLBACK])
 _START: Final = _in_word(
     {
         "p": _Document.start_paragraph,
@@ -221,6 +248,12 @@ _START: Final = _in_word(
         "br": _adds("\n"),
         "cr": _adds("\n"),
         "noBreakHyphen": _adds("-"),
+        "r": _Document.start_run,
+        "vanish": _Document.hide_run,
+        "footnoteReference": _note(_Document.refer_to_note, "footnote"),
+        "endnoteReference": _note(_Document.refer_to_note, "endnote"),
+        "footnote": _note(_Document.start_note, "footnote"),
+        "endnote": _note(_Document.start_note, "endnote"),
         "tbl": _Document.start_table,
         "tr": _Document.start_row,
         "tc": _Document.start_cell,
@@ -231,6 +264,9 @@ _END: Final = _in_word(
     {
         "p": _Document.end_paragraph,
         "t": _Document.end_text,
+        "r": _Document.end_run,
+        "footnote": _Document.end_note,
+        "endnote": _Document.end_note,
         "tc": _Document.end_cell,
         "tbl": _Document.end_table,
     }

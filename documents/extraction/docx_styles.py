@@ -1,7 +1,6 @@
-"""What the other parts of a DOCX say about its text: where the parts are, and which styles are
-headings or lists. Style ids are in the language of Word; names and outline levels are not."""
+"""Which styles of a DOCX are headings or lists. Style ids are in the language of Word; names and
+outline levels are not."""
 
-import posixpath
 import re
 from dataclasses import dataclass
 from typing import Final
@@ -37,23 +36,6 @@ Styles = dict[str, Style]
 
 def value(attributes: Attributes) -> str:
     return next((text for name, text in attributes.items() if name.endswith("}val")), "")
-
-
-def relationships(package: Package, part: str) -> dict[str, str]:
-    """From the kind of a related part to its name; those of the package itself for part ""."""
-    folder, name = posixpath.split(part)
-    source = posixpath.join(folder, "_rels", f"{name}.rels")
-    found: dict[str, str] = {}
-
-    def start(_name: str, attributes: Attributes) -> None:
-        if "Target" in attributes and attributes.get("TargetMode") != "External":
-            kind = attributes.get("Type", "").rpartition("/")[2]
-            target = posixpath.normpath(posixpath.join("/", folder, attributes["Target"]))
-            found.setdefault(kind, target.lstrip("/"))
-
-    if source in package:
-        parse(package.chunks(source), start)
-    return {kind: target for kind, target in found.items() if target in package}
 
 
 def read_styles(package: Package, part: str) -> Styles:

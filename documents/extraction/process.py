@@ -5,15 +5,20 @@ import json
 import os
 import signal
 import sys
+import time
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from documents.extraction.contract import Extraction, Limits, Reason, UnreadableFile
+from documents.extraction.formats import FORMATS
+from documents.extraction.text import clean
 
 _CHILD: Final = str(Path(__file__).with_name("child.py"))
 _CHUNK: Final = 256 * 1024
+# None of our secrets; and tesseract is no faster with threads, which it may not start.
+_ENVIRONMENT: Final = {"LC_ALL": "C.UTF-8", "OMP_THREAD_LIMIT": "1"}
 
 # A child that a signal ended had met one of its limits, or a fault in a library.
 _REASONS: Final = {
@@ -24,17 +29,43 @@ _REASONS: Final = {
 }
 
 
+# A more forgiving reader may still manage what another gave up.
+_WORTH_ANOTHER_TRY: Final = (Reason.DAMAGED, Reason.OUT_OF_MEMORY, Reason.NO_TEXT)
+
+
 async def read_in_child(data: bytes, file_type: str, limits: Limits) -> Extraction:
+    """By the first of the format's readers that finds text; all together have `limits.seconds`.
+
+    A PDF of nothing but pictures comes back without text, see `Extraction.unread_pages`.
+    """
+    end = time.monotonic() + limits.seconds
+    failure: UnreadableFile | None = None
+    for reader in FORMATS[file_type].readers:
+        left = replace(limits, seconds=max(0.1, end - time.monotonic()))
+        try:
+            answer, code = await run_child(["read", reader], data, left)
+            return _extraction(*understand(answer, code))
+        except UnreadableFile as error:
+            # "Damaged" only says that this reader could not: the next may know why.
+            if failure is None or failure.code is Reason.DAMAGED:
+                failure = error
+            if failure.code not in _WORTH_ANOTHER_TRY:
+                break
+    raise cast("UnreadableFile", failure)
+
+
+async def run_child(task: list[str], data: bytes, limits: Limits) -> tuple[bytes, int]:
+    """What the child says and its exit code. Raises UnreadableFile(TIMEOUT)."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-I",  # ignores the environment, the working directory and the user's site-packages
         _CHILD,
-        file_type,
         str(os.getpid()),
         json.dumps(asdict(limits)),
+        *task,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        env={"LC_ALL": "C.UTF-8"},  # none of our secrets
+        env=_ENVIRONMENT,
         cwd="/",
         start_new_session=True,
     )
@@ -46,7 +77,7 @@ async def read_in_child(data: bytes, file_type: str, limits: Limits) -> Extracti
         raise UnreadableFile(Reason.TIMEOUT) from None
     finally:
         await _end(process)
-    return _understand(answer, code)
+    return answer, code
 
 
 async def _feed(process: asyncio.subprocess.Process, data: bytes) -> None:
@@ -77,16 +108,34 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     await process.communicate()  # drains and closes the pipes, and reaps
 
 
-def _understand(answer: bytes, code: int) -> Extraction:
+def understand(answer: bytes, code: int) -> tuple[dict[str, Any], bytes]:
+    """The header and the body of what a child said that reads or renders."""
     if code > 0:  # our own fault, not the file's: Python printed why
         raise RuntimeError(f"The extraction's child process failed to start (exit code {code}).")
-    if code < 0:  # what there is of an answer may be cut short
-        raise UnreadableFile(_REASONS.get(code, Reason.DAMAGED))
-    header, _, text = answer.partition(b"\n")
+    refuse_killed(code)  # what there is of an answer may be cut short
+    header, _, body = answer.partition(b"\n")
     try:
         fields = json.loads(header)
-        if "reason" in fields:
-            raise UnreadableFile(Reason(fields["reason"]))
-        return Extraction(text.decode(), fields["page_count"], fields["extractor"])
+        reason = Reason(fields["reason"]) if "reason" in fields else None
     except (ValueError, KeyError, TypeError):  # forged by a file that took the child over
+        raise UnreadableFile(Reason.DAMAGED) from None
+    if reason:
+        raise UnreadableFile(reason)
+    return fields, body
+
+
+def refuse_killed(code: int) -> None:
+    if code < 0:
+        raise UnreadableFile(_REASONS.get(code, Reason.DAMAGED))
+
+
+def _extraction(fields: dict[str, Any], text: bytes) -> Extraction:
+    try:
+        return Extraction(
+            clean(text.decode()),
+            fields["page_count"],
+            fields["extractor"],
+            tuple(fields["unread_pages"]),
+        )
+    except (ValueError, KeyError, TypeError):  # likewise forged
         raise UnreadableFile(Reason.DAMAGED) from None

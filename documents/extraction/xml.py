@@ -15,16 +15,25 @@ def _refuse(*_declaration: object) -> NoReturn:
     raise ForbiddenXML
 
 
+def _refuse_own_definitions(
+    _name: str, _system_id: str | None, _public_id: str | None, has_internal_subset: bool
+) -> None:
+    if has_internal_subset:
+        raise ForbiddenXML
+
+
 def parse(
     chunks: Iterable[bytes],
     start: Callable[[str, Attributes], None],
     end: Callable[[str], None] | None = None,
     characters: Callable[[str], None] | None = None,
+    *,
+    may_name_a_dtd: bool = False,
 ) -> None:
-    """Names arrive as `namespace}name`."""
+    """Names arrive as `namespace}name`. A DTD that may be named is still never looked at."""
     parser = expat.ParserCreate(namespace_separator="}")
     parser.buffer_text = True
-    parser.StartDoctypeDeclHandler = _refuse
+    parser.StartDoctypeDeclHandler = _refuse_own_definitions if may_name_a_dtd else _refuse
     parser.StartElementHandler = start
     parser.EndElementHandler = end
     parser.CharacterDataHandler = characters

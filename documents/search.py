@@ -1,0 +1,182 @@
+"""Full text search: texts are kept in passages, found by their words, shown with their page.
+
+A query is what `websearch_to_tsquery` takes: words, "phrases", or, -not. All words must be in the
+document, not in one passage of it: each is looked up by itself. A phrase is found where it stands
+in one passage.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.conf import settings
+from django.contrib.postgres.search import SearchQuery, SearchRank, SearchVector
+from django.db import connection
+from django.db.models import DecimalField, Exists, F, Max, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Cast
+
+from documents.models import PAGE_BREAK, Document, Passage
+
+PASSAGE_CHARACTERS = 4_000
+MAX_TERMS = 20
+HIGHLIGHT = "**"  # around the words that were found; a snippet is text, not HTML
+RANK = DecimalField(max_digits=9, decimal_places=6)  # a cursor has to compare it exactly
+
+
+# Writing
+
+
+def passages(text: str, *, has_pages: bool) -> Iterator[tuple[int | None, str]]:
+    """Cut a text into passages with their page, at a blank where there is one."""
+    for page, page_text in enumerate(text.split(PAGE_BREAK), start=1):
+        start = 0
+        while start < len(page_text):
+            stop = start + PASSAGE_CHARACTERS
+            if stop < len(page_text):
+                blanks = [page_text.rfind(blank, start + 1, stop) for blank in " \n"]
+                stop = max(blanks) if max(blanks) > 0 else stop
+            if passage := page_text[start:stop].strip():
+                yield page if has_pages else None, passage
+            start = stop
+
+
+def index_text(document: Document, text: str, *, has_pages: bool) -> None:
+    """Have the document found by this text, and by no other."""
+    Passage.objects.filter(document=document).delete()
+    Passage.objects.bulk_create(
+        (
+            Passage(
+                user_id=document.user_id,
+                document=document,
+                number=number,
+                page=page,
+                text=passage,
+                vector=SearchVector(Value(passage), config=settings.SEARCH_LANGUAGE),
+            )
+            for number, (page, passage) in enumerate(passages(text, has_pages=has_pages))
+        ),
+        batch_size=50,
+    )
+
+
+# Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A query as PostgreSQL understood it: alternatives of words that must and must not be there.
+
+    Each word is the text of a tsquery, already stemmed.
+    """
+
+    alternatives: list[tuple[list[str], list[str]]]  # wanted, unwanted
+
+    @property
+    def any_word(self) -> str:
+        wanted = {word: None for words, _ in self.alternatives for word in words}
+        return " | ".join(f"({word})" for word in wanted)
+
+
+class StemmedQuery(SearchQuery):
+    """The text of a tsquery, taken as it is: parsing it again would stem it again."""
+
+    template = "%(expressions)s::tsquery"
+
+
+def understand(query: str) -> Search | None:
+    """Return the query in PostgreSQL's words; None when it has none that could be found.
+
+    Raises ValueError, with a sentence, for a query that asks too much.
+    """
+    tokens = re.findall(r'-?"[^"]*"?|\S+', query)
+    if len(tokens) > MAX_TERMS:
+        raise ValueError(f"A search may have {MAX_TERMS} words and phrases.")
+    groups: list[list[tuple[str, bool]]] = [[]]
+    for token in tokens:
+        if token.lower() == "or":
+            groups.append([])
+        else:
+            groups[-1].append((token.removeprefix("-"), token.startswith("-")))
+    words = [word for group in groups for word, _ in group]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT websearch_to_tsquery(%s::regconfig, word)::text"
+            " FROM unnest(%s::text[]) WITH ORDINALITY AS words (word, place) ORDER BY place",
+            [settings.SEARCH_LANGUAGE, words],
+        )
+        stems = iter([stem for (stem,) in cursor.fetchall()])
+    alternatives = []
+    for group in groups:
+        # A word such as "the" has no stem: it is in every text and says nothing.
+        found = [(stem, is_unwanted) for _, is_unwanted in group if (stem := next(stems))]
+        wanted = [stem for stem, is_unwanted in found if not is_unwanted]
+        if wanted:
+            alternatives.append((wanted, [stem for stem, is_unwanted in found if is_unwanted]))
+    return Search(alternatives) if alternatives else None
+
+
+def matching(documents: QuerySet[Document], search: Search, user_id: int) -> QuerySet[Document]:
+    """Those of the user's documents that match, with their `rank`: that of their best passage."""
+
+    def with_word(word: str) -> Q:
+        mine = Passage.objects.filter(user_id=user_id, vector=StemmedQuery(word))
+        return Q(pk__in=mine.values("document_id"))
+
+    def without_word(word: str) -> Q:
+        return ~Q(
+            Exists(Passage.objects.filter(document=OuterRef("pk"), vector=StemmedQuery(word)))
+        )
+
+    matches = Q()
+    for wanted, unwanted in search.alternatives:
+        alternative = Q()
+        # One word alone is what the join below looks for.
+        if len(wanted) > 1 or len(search.alternatives) > 1:
+            for word in wanted:
+                alternative &= with_word(word)
+        for word in unwanted:
+            alternative &= without_word(word)
+        matches |= alternative
+    any_word = StemmedQuery(search.any_word)
+    rank = Max(SearchRank(F("passages__vector"), any_word))
+    return (
+        documents.filter(passages__user_id=user_id, passages__vector=any_word)
+        .filter(matches)
+        .annotate(rank=Cast(rank, RANK))
+    )
+
+
+def nothing(documents: QuerySet[Document]) -> QuerySet[Document]:
+    """The result of a query without a word that could be found."""
+    return documents.annotate(rank=Value(Decimal(0), output_field=RANK)).none()
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    page: int | None
+    text: str
+
+
+def snippets(document_ids: Iterable[int], search: Search) -> dict[int, Snippet]:
+    """Return, by document, what its best passage says around the words. For a page of results."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH best AS MATERIALIZED (
+                SELECT DISTINCT ON (document_id) document_id, page, text
+                FROM document_passages
+                WHERE document_id = ANY(%(ids)s) AND vector @@ %(query)s::tsquery
+                ORDER BY document_id, ts_rank(vector, %(query)s::tsquery) DESC, number
+            )
+            SELECT document_id, page, ts_headline(%(language)s::regconfig, text,
+                %(query)s::tsquery, %(options)s) FROM best
+            """,
+            {
+                "ids": list(document_ids),
+                "query": search.any_word,
+                "language": settings.SEARCH_LANGUAGE,
+                "options": f'StartSel="{HIGHLIGHT}", StopSel="{HIGHLIGHT}", MaxWords=35',
+            },
+        )
+        return {pk: Snippet(page, text) for pk, page, text in cursor.fetchall()}

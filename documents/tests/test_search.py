@@ -1,0 +1,170 @@
+import pytest
+from django.core.management import call_command
+from django.urls import reverse
+
+from documents.models import Document, Passage
+from documents.search import PASSAGE_CHARACTERS, passages
+from documents.tests.factories import make_document, make_read_document
+
+LIST = reverse("document-list")
+
+
+@pytest.fixture
+def found(alice, client_of):
+    """The names of the documents that a search of Alice's finds, the best first."""
+
+    def found(query, **parameters):
+        response = client_of(alice).get(LIST, {"search": query, **parameters})
+        assert response.status_code == 200, response.content
+        return [row["filename"] for row in response.json()["results"]]
+
+    return found
+
+
+def test_a_hit_has_rank_and_a_snippet_with_its_page(alice, client_of):
+    make_read_document(alice, "On the sea.\fThe <b>kettle</b> boils at 100 degrees.", page_count=2)
+
+    row = client_of(alice).get(LIST, {"search": "kettle boiling"}).json()["results"][0]
+
+    assert row["snippet"] == "The  **kettle**  **boils** at 100 degrees."  # tags are left out
+    assert row["snippet_page"] == 2
+    assert 0 < row["rank"] < 1
+
+
+def test_without_a_search_there_is_neither_rank_nor_snippet(alice, client_of):
+    make_document(alice)
+
+    row = client_of(alice).get(LIST).json()["results"][0]
+
+    assert not {"rank", "snippet", "snippet_page"} & row.keys()
+
+
+def test_only_my_documents_are_found(alice, bob, found):
+    make_document(alice, filename="mine.txt", content="a kettle")
+    make_document(bob, filename="his.txt", content="a kettle")
+
+    assert found("kettle") == ["mine.txt"]
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("fence", ["both.txt", "fence.txt"]),
+        ("the fence", ["both.txt", "fence.txt"]),  # "the" is in no index and in every text
+        ("fence budget", ["both.txt"]),  # on different pages
+        ("fence -budget", ["fence.txt"]),
+        ("budget or paint", ["both.txt", "fence.txt"]),
+        ('"paint the fence"', ["fence.txt"]),
+        ('"fence the paint"', []),
+        ("FENCES", ["both.txt", "fence.txt"]),
+        ("the", []),
+        ("-budget", []),
+        ("& | ! ' :* \\ ()", []),
+    ],
+)
+def test_words_phrases_or_and_not(alice, found, query, names):
+    make_read_document(alice, "The fence.\fThe budget.", page_count=2, filename="both.txt")
+    make_document(alice, filename="fence.txt", content="Paint the fence.")
+
+    assert sorted(found(query)) == names
+
+
+def test_the_best_comes_first_unless_another_order_is_asked_for(alice, found):
+    make_document(alice, filename="b.txt", content="kettle kettle kettle")
+    make_document(alice, filename="a.txt", content="One kettle among many other words.")
+
+    assert found("kettle") == ["b.txt", "a.txt"]
+    assert found("kettle", ordering="filename") == ["a.txt", "b.txt"]
+
+
+def test_pages_of_a_search_neither_repeat_nor_lose_a_document(alice, client_of):
+    for number in range(7):
+        make_document(alice, filename=f"{number}", content="kettle " * (1 + number % 2))
+    client, seen, url = client_of(alice), [], LIST + "?search=kettle&limit=2"
+    while url:
+        page = client.get(url).json()
+        seen += [row["filename"] for row in page["results"]]
+        url = page["next"]
+
+    assert seen == ["5", "3", "1", "6", "4", "2", "0"]
+
+
+def test_a_search_goes_with_filters(alice, found):
+    make_document(alice, filename="a.md", content="kettle")
+    make_document(alice, filename="a.txt", content="kettle")
+
+    assert found("kettle", type="md") == ["a.md"]
+
+
+@pytest.mark.parametrize("query", ["x" * 401, "a b " * 11, "a\0b"])
+def test_a_search_that_asks_too_much_is_400(alice, client_of, query):
+    response = client_of(alice).get(LIST, {"search": query})
+
+    assert response.status_code == 400
+    assert list(response.json()["errors"]) == ["search"]
+
+
+def test_an_empty_search_is_none(alice, client_of):
+    make_document(alice)
+
+    assert len(client_of(alice).get(LIST, {"search": " "}).json()["results"]) == 1
+
+
+def test_a_text_of_300_000_different_words_is_found_by_its_last(alice, found):
+    words = " ".join(f"{number:x}z" for number in range(300_000))
+    make_document(alice, filename="long.txt", content=words + " kettle")
+
+    assert found("kettle") == ["long.txt"]
+    assert found("0z kettle") == ["long.txt"]
+
+
+def test_a_search_costs_four_queries(alice, client_of, django_assert_num_queries):
+    for _ in range(3):
+        make_document(alice, content="kettle and fence")
+    client = client_of(alice)
+
+    with django_assert_num_queries(4) as captured:  # session, words, page, snippets
+        client.get(LIST, {"search": "kettle fence"})
+
+    assert not [q for q in captured.captured_queries if '"documents"."content"' in q["sql"]]
+
+
+def test_fields_without_a_snippet_cost_no_snippets(alice, client_of, django_assert_num_queries):
+    make_document(alice, content="kettle")
+    client = client_of(alice)
+
+    with django_assert_num_queries(3):
+        rows = client.get(LIST, {"search": "kettle", "fields": "id,rank"}).json()["results"]
+
+    assert list(rows[0]) == ["id", "rank"]
+
+
+def test_deleting_a_document_deletes_its_passages(alice):
+    make_document(alice).delete()
+
+    assert not Passage.objects.exists()
+
+
+def test_passages_are_cut_at_blanks_and_keep_their_page():
+    long = "word " * 2_000
+
+    cut = list(passages(f"{long}\f\fend", has_pages=True))
+
+    assert [page for page, _ in cut] == [1, 1, 1, 3]
+    assert max(len(text) for _, text in cut) <= PASSAGE_CHARACTERS
+    assert " ".join(text for page, text in cut if page == 1) == long.strip()
+
+
+def test_passages_of_a_text_without_blanks_lose_nothing():
+    assert "".join(text for _, text in passages("x" * 10_000, has_pages=False)) == "x" * 10_000
+
+
+def test_another_language_takes_the_command(alice, found, settings):
+    make_document(alice, filename="a.txt", content="Die Häuser")
+    settings.SEARCH_LANGUAGE = "german"
+    assert found("Haus") == []
+
+    call_command("index_documents", verbosity=0)
+
+    assert found("Haus") == ["a.txt"]
+    assert Document.objects.count() == 1
