@@ -14,6 +14,8 @@ from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, transaction
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 from jsonschema_rs import is_valid
 from schemathesis import engine
 from schemathesis.core.failures import AcceptedNegativeData
@@ -57,6 +59,16 @@ SCHEMA = load()
 OPERATIONS = [operation.ok().label for operation in SCHEMA.get_all_operations()]
 THROTTLES_OFF = {f"THROTTLE_{name.upper()}": "off" for name in settings.THROTTLES}
 PASSWORD_HASH = make_password(PASSWORD)
+
+# It says that a made-up value is long to print.
+pytestmark = pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisWarning")
+
+
+@pytest.fixture(autouse=True)
+def _only_the_seed_decides(monkeypatch):
+    """Hypothesis mixes in words and numbers of whatever modules this process has loaded."""
+    monkeypatch.setattr(providers, "_get_local_constants", Constants)
+    providers.CONSTANTS_CACHE.cache.clear()
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +196,8 @@ def with_real_values(case, user):
         "synthesizer": lambda: "builtin:quotes",
         "minimum_answers": lambda: 1,
     }
-    valid = {name for name in real.keys() & body.keys() if is_valid(properties[name], body[name])}
+    named = real.keys() & body.keys() & properties.keys()
+    valid = {name for name in named if is_valid(properties[name], body[name])}
     body |= {name: real[name]() for name in valid}
     if case.path in {"/analyses", "/analyses/estimate"}:
         # One of these two, and a synthesizer only where there is something to merge.
