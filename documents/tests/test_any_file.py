@@ -31,7 +31,7 @@ def upload(transactional_db, client_of, run_jobs):
 
     def upload(name, data):
         file = io.BytesIO(data)
-        file.name = name  # type: ignore[attr-defined]  # as an opened file has one
+        file.name = name
         return client.post(reverse("document-list"), {"file": file}, format="multipart")
 
     return upload
