@@ -30,6 +30,8 @@ FROM documents, LATERAL (
     SELECT 'Report ' || size_bytes || CASE WHEN size_bytes %% 2000 < 4 THEN ' kettle' ELSE '' END
            || CASE WHEN size_bytes %% 3000 < 4 THEN ' fence' ELSE '' END AS text
 ) AS passage;
+-- What vacuum does in the long run: the entries that wait beside the index make it look expensive.
+SELECT gin_clean_pending_list('document_passages_vector');
 ANALYZE documents; ANALYZE document_passages;
 """
 LIST = reverse("document-list")
