@@ -2,7 +2,6 @@ import os
 
 # The tests' own configuration, before anything reads the environment: no key or setting of the
 # developer's shell may reach a test. Only the database is theirs to choose.
-DATABASE_URL = os.environ.get("DATABASE_URL")
 for name in list(os.environ):
     if (
         name.endswith(("_API_KEY", "_BASE_URL", "_MODELS", "_SECRET"))

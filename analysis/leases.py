@@ -7,10 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
-from django.db import InterfaceError, OperationalError
-
 from analysis.models import LEASE, Analysis
-from ultrai.jobs import in_database
+from ultrai.jobs import DATABASE_ERRORS, in_database
 
 PERIOD_SECONDS = 1.0  # also how soon a cancelled analysis is noticed
 
@@ -35,7 +33,7 @@ class Keeper:
             try:
                 renewed = await in_database(Analysis.objects.renew_leases, asked)
                 renewed_at = started
-            except (OperationalError, InterfaceError):
+            except DATABASE_ERRORS:
                 # The database is away. Calls in flight are paid for: they go on while the leases
                 # last, and their answers wait to be written.
                 if time.monotonic() - renewed_at < LEASE.total_seconds():

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from django.db import DataError, InterfaceError, OperationalError
+from django.db import DataError
 
 from analysis import money, pipeline
 from analysis.leases import LeaseLost
@@ -18,14 +18,13 @@ from analysis.limits import gate
 from analysis.models import LEASE, Analysis, AnalysisResult
 from analysis.providers import Message, ProviderError, complete, is_extractive
 from analysis.tokens import tokens_in
-from ultrai.jobs import in_database
+from ultrai.jobs import DATABASE_ERRORS, in_database
 
 if TYPE_CHECKING:
     from analysis.quotations import Source
 
 logger = logging.getLogger(__name__)
 
-DATABASE_ERRORS = (OperationalError, InterfaceError)
 # A rate limit or an overloaded server: asked again after 1, 2 s, or when the provider says.
 MAX_REQUESTS = 3
 LONGEST_PAUSE_SECONDS = 60.0

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from asgiref.sync import sync_to_async
-from django.db import close_old_connections
+from django.db import InterfaceError, OperationalError, close_old_connections
 from django.db.models import CharField, Exists, Model, OuterRef, QuerySet, Value
 from django.db.models.functions import Cast, Concat
 from procrastinate import JobContext, RetryStrategy
@@ -12,6 +12,8 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.exceptions import UniqueViolation
 from procrastinate.jobs import Status
 
+# The database is away: what was to be written may be written a little later.
+DATABASE_ERRORS = (OperationalError, InterfaceError)
 # A job that fails for a reason of ours (the database away, a bug) runs again after 2, 4, 8 s.
 RETRY = RetryStrategy(max_attempts=5, exponential_wait=2)
 # A job whose worker died this often is not run again: it may be what kills them.
