@@ -8,7 +8,7 @@ from accounts.models import PersonalAccessToken, Session
 from accounts.passwords import reset_token
 from accounts.tokens import make_personal_access_token
 from conftest import PASSWORD
-from ultrai.settings import Rate
+from ultrai.environment import Rate
 
 NEW = "another long passphrase"
 CHANGE, RESET = reverse("password-change"), reverse("password-reset")

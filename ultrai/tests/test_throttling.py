@@ -4,7 +4,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from conftest import PASSWORD
-from ultrai.settings import Rate
+from ultrai.environment import Rate
 from ultrai.throttling import client_address
 
 LOGIN = reverse("auth-login")

@@ -1,0 +1,123 @@
+"""Reading the environment, for the settings alone.
+
+A missing or malformed variable stops the process with one line that names it and shows a value
+that would do. Values themselves are never printed: they may be secrets.
+"""
+
+import os
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from typing import NamedTuple, NoReturn
+from urllib.parse import urlsplit
+
+from analysis.providers.config import ProviderConfig, ProviderKind
+
+
+def stop(name: str, problem: str, example: str) -> NoReturn:
+    """End the process with one line; SystemExit prints it without a traceback."""
+    raise SystemExit(f"{name} {problem}. Example: {name}={example}")
+
+
+def env(name: str, default: str | None = None, *, example: str = "") -> str:
+    """Return the variable, stripped; empty counts as unset. Without a default it is required."""
+    value = os.environ.get(name, "").strip()
+    if value:
+        return value
+    if default is None:
+        stop(name, "is required and not set", example)
+    return default
+
+
+def env_bool(name: str, default: bool) -> bool:
+    value = env(name, str(default)).lower()
+    if value not in {"true", "false"}:
+        stop(name, "must be True or False", str(default))
+    return value == "true"
+
+
+def env_int(name: str, default: int, minimum: int = 0, maximum: int = 1_000_000) -> int:
+    value = env(name, str(default))
+    if not re.fullmatch(r"\d{1,9}", value) or not minimum <= int(value) <= maximum:
+        stop(name, f"must be a whole number from {minimum} to {maximum}", str(default))
+    return int(value)
+
+
+def env_decimal(name: str) -> Decimal | None:
+    value = env(name, "")
+    if not re.fullmatch(r"(\d{1,9}(\.\d{1,2})?)?", value):
+        stop(name, "must be an amount with at most two decimals", "25.00")
+    return Decimal(value) if value else None
+
+
+def env_list(
+    name: str, default: str = "", *, valid: Callable[[str], bool] = bool, example: str = ""
+) -> list[str]:
+    """Return the comma-separated items of a variable, each checked by `valid`."""
+    items = [item.strip() for item in env(name, default).split(",") if item.strip()]
+    if not all(valid(item) for item in items):
+        stop(name, "has an item that is not of the expected form", example)
+    return items
+
+
+def env_secret(name: str) -> str:
+    value = env(name, example="$(openssl rand -base64 48)")
+    if len(value) < 32:
+        stop(name, "must be at least 32 characters of randomness", "$(openssl rand -base64 48)")
+    return value
+
+
+def is_origin(value: str) -> bool:
+    parts = urlsplit(value)
+    return parts.scheme in {"http", "https"} and bool(parts.netloc) and not parts.path
+
+
+def is_host(value: str) -> bool:
+    name, address = r"\.?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", r"\[[0-9a-fA-F:]+\]"
+    return re.fullmatch(rf"\*|{name}|{address}", value) is not None
+
+
+def env_url(name: str, schemes: set[str], example: str, default: str | None = None) -> str:
+    value = env(name, default, example=example)
+    try:
+        parts = urlsplit(value)
+        _ = parts.port  # raises ValueError when it is not a number
+    except ValueError:
+        stop(name, "is not a URL", example)
+    if value and parts.scheme not in schemes:
+        stop(name, f"must start with {' or '.join(f'{s}://' for s in sorted(schemes))}", example)
+    return value
+
+
+class Rate(NamedTuple):
+    requests: int
+    seconds: int
+
+
+def env_rate(name: str, default: str) -> Rate | None:
+    """Read "100/15m": so many in so many seconds, minutes, hours or days; "off" is no limit."""
+    value = env(name, default)
+    if value == "off":
+        return None
+    match = re.fullmatch(r"([1-9]\d{0,8})/(\d{0,4})([smhd])", value)
+    if not match:
+        stop(name, "must be a number, a slash and a period (s, m, h, d), or off", default)
+    unit = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}[match[3]]
+    return Rate(int(match[1]), max(1, int(match[2] or 1)) * unit)
+
+
+def env_provider(
+    name: str, kind: ProviderKind, models: str, key: str, base_url: str = ""
+) -> ProviderConfig:
+    """Read NAME_BASE_URL and NAME_MODELS of a provider whose key is at hand."""
+    prefix = name.upper().replace("-", "_")
+    return ProviderConfig(
+        name=name,
+        kind=kind,
+        api_key=key,
+        base_url=base_url
+        or env_url(f"{prefix}_BASE_URL", {"http", "https"}, "https://api.example.com/v1", "")
+        or None,
+        models=tuple(env_list(f"{prefix}_MODELS", models, example="model-a,model-b")),
+        context_window=env_int(f"{prefix}_CONTEXT_WINDOW", 0, maximum=100_000_000) or None,
+    )
