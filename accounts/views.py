@@ -65,7 +65,6 @@ def checked(form: Serializer) -> Serializer:
     return form
 
 
-@extend_schema(tags=["accounts"])
 class AccountViewSet(ViewSet):
     """Register, log in, stay logged in, log out; one's own data."""
 
@@ -162,7 +161,6 @@ class AccountViewSet(ViewSet):
         return Response(VerificationSerializer(body).data)
 
 
-@extend_schema(tags=["accounts"])
 class PasswordViewSet(ViewSet):
     """A new password, with the old one or without. It ends every session and token."""
 
@@ -201,7 +199,6 @@ class PasswordViewSet(ViewSet):
         return Response({"detail": "The password is changed. Log in with it."})
 
 
-@extend_schema(tags=["accounts"])
 class SessionViewSet(mixins.ListModelMixin, mixins.DestroyModelMixin, GenericViewSet[Session]):
     """Where one is logged in; deleting a session logs that client out at once."""
 
@@ -213,7 +210,6 @@ class SessionViewSet(mixins.ListModelMixin, mixins.DestroyModelMixin, GenericVie
         return Session.objects.living().visible_to(self.request.user)
 
 
-@extend_schema(tags=["accounts"])
 class PersonalAccessTokenViewSet(
     mixins.ListModelMixin, mixins.DestroyModelMixin, GenericViewSet[PersonalAccessToken]
 ):
@@ -239,11 +235,10 @@ class PersonalAccessTokenViewSet(
         return Response(body, status=status.HTTP_201_CREATED)
 
 
-@extend_schema(tags=["accounts"])
 class ProtectedViewSet(ViewSet):
     """The simplest endpoint that needs a login; clients try their token on it."""
 
-    @extend_schema(responses=GreetingSerializer, operation_id="protected")
+    @extend_schema(responses=GreetingSerializer)
     def retrieve(self, request: Request) -> Response:
         user = signed_in(request)
         message = f"Hello {user.username}, your token works."

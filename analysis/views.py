@@ -55,7 +55,6 @@ FILES = {
 }
 
 
-@extend_schema(tags=["analyses"])
 @extend_schema_view(
     list=extend_schema(
         parameters=[FORMAT], responses={(200, "application/json"): AnalysisSerializer, **FILES}
@@ -214,7 +213,6 @@ class AnalysisViewSet(mixins.ListModelMixin, GenericViewSet[Analysis]):
         return seconds
 
 
-@extend_schema(tags=["analyses"])
 class ResultViewSet(
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
@@ -248,11 +246,10 @@ class ResultViewSet(
         return Response(stored.data, status.HTTP_201_CREATED, headers={"Location": where})
 
 
-@extend_schema(tags=["analyses"])
 class ModelViewSet(ViewSet):
     """The models that can be asked now."""
 
-    @extend_schema(responses=ModelListSerializer, operation_id="models_list")
+    @extend_schema(responses=ModelListSerializer)
     def list(self, request: Request) -> Response:
         """Context window, list price, and how the provider has been doing lately."""
         lately = provider_health()

@@ -46,23 +46,20 @@ class VersionActions(GenericViewSet[Document]):
         page: Any = self.paginate_queryset(earlier)  # type: ignore[arg-type]  # not documents
         return self.get_paginated_response(VersionSerializer(page, many=True).data)
 
-    @extend_schema(responses=VersionDetailSerializer, operation_id="documents_version_retrieve")
+    @extend_schema(responses=VersionDetailSerializer)
     @action(["get"], detail=True, url_path="versions/<int:number>", url_name="version")
     def version(self, request: Request, pk: int, number: int) -> Response:
         """One version, with its text."""
         return Response(VersionDetailSerializer(self.get_version(number)).data)
 
-    @extend_schema(responses={204: None}, operation_id="documents_version_destroy")
+    @extend_schema(responses={204: None})
     @version.mapping.delete
     def delete_version(self, request: Request, pk: int, number: int) -> Response:
         """Delete an earlier version, its bytes included."""
         services.delete_version(self.get_version(number))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
-    @extend_schema(
-        responses={(200, "*/*"): OpenApiTypes.BINARY},
-        operation_id="documents_version_file_retrieve",
-    )
+    @extend_schema(responses={(200, "*/*"): OpenApiTypes.BINARY})
     @action(["get"], detail=True, url_path="versions/<int:number>/file", url_name="version-file")
     def version_file(self, request: Request, pk: int, number: int) -> HttpResponseBase:
         """The original bytes of one version, as an attachment."""

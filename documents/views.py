@@ -53,7 +53,6 @@ class NoText(DomainError):
     code = "no_text"
 
 
-@extend_schema(tags=["documents"])
 @extend_schema_view(
     list=extend_schema(responses=DocumentHitSerializer(many=True), parameters=[FIELDS_PARAMETER]),
     retrieve=extend_schema(parameters=[FIELDS_PARAMETER]),

@@ -78,13 +78,13 @@ def unapplied_migrations() -> bool:
     return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
-@extend_schema(tags=["service"], auth=[])
+@extend_schema(auth=[])
 class ServiceViewSet(ViewSet):
     permission_classes = [AllowAny]
     authentication_classes = []
     throttle_classes = []  # the platform's probes come as often as they like
 
-    @extend_schema(responses=ServiceSerializer, operation_id="service")
+    @extend_schema(responses=ServiceSerializer)
     def alive(self, request: Request) -> Response:
         return Response(
             {
@@ -97,12 +97,12 @@ class ServiceViewSet(ViewSet):
             }
         )
 
-    @extend_schema(responses=LiveSerializer, operation_id="health_live")
+    @extend_schema(responses=LiveSerializer)
     def live(self, request: Request) -> Response:
         """The process answers. Asks neither database nor worker."""
         return Response({"status": "ok"})
 
-    @extend_schema(responses={200: HealthSerializer, 503: HealthSerializer}, operation_id="health")
+    @extend_schema(responses={200: HealthSerializer, 503: HealthSerializer})
     def health(self, request: Request) -> Response:
         """Every part at a glance. `degraded`: requests are served, but something is away."""
         services = {"api": "ok", "auth": "ok", "database": "connected", "cache": cache_state()}
@@ -120,10 +120,7 @@ class ServiceViewSet(ViewSet):
             status = "ok"
         return self._answer({"status": status, "version": settings.VERSION, "services": services})
 
-    @extend_schema(
-        responses={200: DatabaseHealthSerializer, 503: DatabaseHealthSerializer},
-        operation_id="health_database",
-    )
+    @extend_schema(responses={200: DatabaseHealthSerializer, 503: DatabaseHealthSerializer})
     def database(self, request: Request) -> Response:
         """Whether the database answers, how fast, and whether its tables are up to date."""
         try:

@@ -5,6 +5,8 @@ from typing import Any
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
 
+from ultrai.operations import find
+
 PROBLEM = {
     "type": "object",
     "description": "RFC 9457 problem document: every error of every endpoint.",
@@ -39,7 +41,17 @@ DESCRIPTIONS = {
 
 
 class Schema(AutoSchema):
-    """drf-spectacular's, with what it leaves out: the body of a DELETE, text that is not blank."""
+    """drf-spectacular's, with names of our own (`ultrai.operations`) and with what it leaves out:
+    the body of a DELETE, text that is not blank."""
+
+    def get_operation_id(self) -> str:
+        return find(self.method, self.path).name
+
+    def get_summary(self) -> str:
+        return find(self.method, self.path).summary
+
+    def get_tags(self) -> list[str]:
+        return [find(self.method, self.path).tag]
 
     def _get_request_body(self, direction: Any = "request") -> Any:
         named = self.get_request_serializer() if self.method == "DELETE" else None
@@ -74,9 +86,6 @@ def describe_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     result["components"]["schemas"]["Problem"] = PROBLEM
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     for path, operations in result["paths"].items():
-        # DRF keeps a path's methods in a set: their order would be another one in each process.
-        in_order = {method: operations.pop(method) for method in sorted(operations)}
-        operations.update(in_order)
         for method, operation in operations.items():
             describe_file(operation)
             for status in sorted(problems_of(path, method, operation)):

@@ -310,9 +310,9 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SWAGGER_UI_SETTINGS": {"persistAuthorization": True, "displayRequestDuration": True},
     "COMPONENT_SPLIT_REQUEST": True,
-    "SORT_OPERATIONS": False,  # as the URLs are written: register comes before log in
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "ultrai.operations.arrange",
         "ultrai.openapi.describe_problems",
     ],
     "ENUM_NAME_OVERRIDES": {
@@ -322,12 +322,6 @@ SPECTACULAR_SETTINGS = {
         "HealthStatus": ["ok", "degraded", "error"],
         "DatabaseHealthStatus": ["ok", "error"],
     },
-    "TAGS": [
-        {"name": "accounts", "description": "Register, log in, and who am I."},
-        {"name": "documents", "description": "Upload, read, rename and delete documents."},
-        {"name": "analyses", "description": "Ask one prompt of many models, read what came back."},
-        {"name": "service", "description": "Is it alive, and what does it offer."},
-    ],
 }
 
 # Static files: the admin's and the docs page's own assets, served by whitenoise
