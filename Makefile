@@ -4,6 +4,9 @@
 PYTHON ?= $(shell for p in python3.13 python3.14 python3.12 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+# Empty where there is no Node.js that is new enough: the tests that need it are skipped then.
+NPM := $(shell node -e 'const [major, minor] = process.versions.node.split("."); \
+	process.exit(major > 20 || (major == 20 && minor >= 15) ? 0 : 1)' 2>/dev/null && command -v npm)
 # These are a developer's commands, also where DATABASE_URL names a server of one's own.
 export DEBUG ?= True
 RENDER_SCHEMA := ../shared/render.schema.json
@@ -18,7 +21,7 @@ PRODUCTION := DEBUG=False ALLOWED_HOSTS=api.example.com DATABASE_URL=postgresql:
 run: .venv/installed
 	@exec $(BIN)/python -m ultrai.development
 
-test: .venv/installed
+test: .venv/installed $(if $(NPM),node_modules/.installed)
 	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal
 
 check: .venv/installed docs
@@ -46,4 +49,8 @@ format: .venv/installed
 	@test -n "$(PYTHON)" || { echo "Python 3.12 or newer is needed: install it, or say make PYTHON=/path/to/python3"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+node_modules/.installed: package.json package-lock.json .npmrc
+	npm ci --silent
 	@touch $@

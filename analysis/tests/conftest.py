@@ -1,6 +1,11 @@
+import gc
+import threading
+
 import pytest
 from django.urls import reverse
 
+from analysis.tests.aimock import running_aimock
+from analysis.tests.four_providers import Server, configure
 from analysis.tests.peers import running_peer
 
 
@@ -27,3 +32,49 @@ def ask(alice, client_of):
 def read(alice, client_of):
     """GET one analysis of Alice's."""
     return lambda pk: client_of(alice).get(reverse("analysis-detail", args=[pk])).json()
+
+
+@pytest.fixture
+def mock(settings, llmock):
+    """Speaks all four protocols, faults included."""
+    configure(
+        settings,
+        openai=llmock.base_url("openai"),
+        anthropic=llmock.base_url("anthropic"),
+        google=llmock.base_url("gemini"),
+        mistral=llmock.base_url("mistral"),
+    )
+    return llmock
+
+
+@pytest.fixture
+def server(settings):
+    """Says what llmock cannot say: the providers' documented bodies, and broken replies."""
+    with Server() as server:
+        address = f"http://127.0.0.1:{server.server_port}"
+        configure(settings, openai=address, anthropic=address, google=address, mistral=address)
+        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def one_aimock(tmp_path_factory):
+    with running_aimock(tmp_path_factory.mktemp("aimock")) as aimock:
+        yield aimock
+
+
+@pytest.fixture
+def aimock(settings, one_aimock):
+    """Speaks all four protocols as well, by other authors; skipped where Node.js is missing."""
+    one_aimock.reset()
+    url = one_aimock.url
+    configure(settings, openai=f"{url}/v1", anthropic=url, google=url, mistral=f"{url}/v1")
+    return one_aimock
+
+
+@pytest.fixture(scope="module")
+def no_leaks():
+    """Whatever was left open is found now, while warnings are errors."""
+    yield
+    gc.collect()
