@@ -34,8 +34,12 @@ _CODES: tuple[tuple[type[Exception], ErrorCode], ...] = (
 
 # What providers word in their own way and pydantic-ai files under a broader heading.
 _TOO_LONG = re.compile(
-    r"context (length|window|size|limit)|(prompt|input) is too long|too many (input )?tokens"
-    r"|request too large",
+    r"context (length|window|size|limit)|(prompt|input)( \([^)]*\))? is too long"
+    r"|too many (input )?tokens|request too large"  # OpenAI, when one request is over a minute's
+    r"|input token count.* exceeds"  # Gemini
+    r"|maximum (prompt|input) length"  # xAI
+    r"|reduce the length of the (messages|prompt|input)"  # Groq
+    r"|tokens.{0,5} \+ .?max_new_tokens",  # Hugging Face
     re.IGNORECASE,
 )
 _FILTER_CODES = {"content_filter", "content_policy_violation", "invalid_prompt"}

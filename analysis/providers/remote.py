@@ -83,14 +83,12 @@ def _settings(config: ProviderConfig, parameters: Mapping[str, Any]) -> ModelSet
 def _completion(config: ProviderConfig, name: str, response: ModelResponse) -> Completion:
     usage = response.usage
     is_measured = not usage.unmeasured_requests and bool(usage.input_tokens or usage.output_tokens)
-    resolved = response.model_name or name
+    resolved, details = response.model_name or name, response.provider_details or {}
     return Completion(
         text=response.text or "",
         input_tokens=usage.input_tokens if is_measured else None,
         output_tokens=usage.output_tokens if is_measured else None,
-        cost_usd=prices.cost(config, (resolved, name), usage, response.provider_details or {})
-        if is_measured
-        else None,
-        finish_reason=response.finish_reason,
+        cost_usd=prices.cost(config, (resolved, name), usage, details) if is_measured else None,
+        finish_reason=response.finish_reason or details.get("finish_reason"),
         resolved_model=f"{config.name}:{resolved}",
     )
