@@ -16,6 +16,8 @@ from urllib.parse import quote
 from django.conf import settings
 from django.db import connection
 
+THROTTLES_OFF = {f"THROTTLE_{name.upper()}": "off" for name in settings.THROTTLES}
+
 
 def database_url() -> str:
     """The URL of the database this test runs on."""

@@ -30,7 +30,7 @@ from analysis.tests.factories import make_analysis
 from conftest import PASSWORD
 from documents.services import replace_file
 from documents.tests.factories import make_document
-from ultrai.tests.processes import database_url, web
+from ultrai.tests.processes import THROTTLES_OFF, database_url, web
 
 SCHEMA_FILE = settings.BASE_DIR / "docs/openapi.yaml"
 PLACEHOLDER = "before_call puts a real token here"
@@ -57,7 +57,6 @@ def load(**config):
 
 SCHEMA = load()
 OPERATIONS = [operation.ok().label for operation in SCHEMA.get_all_operations()]
-THROTTLES_OFF = {f"THROTTLE_{name.upper()}": "off" for name in settings.THROTTLES}
 PASSWORD_HASH = make_password(PASSWORD)
 
 # It says that a made-up value is long to print.
