@@ -4,7 +4,7 @@ from django.db.models import Prefetch, QuerySet
 from django.db.models.functions import Left
 from django.http import HttpResponseBase, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
@@ -36,7 +36,7 @@ from analysis.serializers import (
 LONGEST_WAIT_SECONDS = 30.0
 
 FORMAT = OpenApiParameter(
-    "format", enum=list(reports.MEDIA_TYPES), description="A file instead: streamed, everything."
+    "format", enum=list(reports.MEDIA_TYPES), default="md", description="Markdown, JSON or CSV."
 )
 WAIT = OpenApiParameter(
     "wait",
@@ -49,17 +49,13 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="Sent twice, it is done once and answered twice alike, for 24 hours.",
 )
-FILES = {
-    (200, media_type.partition(";")[0]): OpenApiTypes.STR
-    for media_type in ("text/markdown", "text/csv")
+EXPORT = {
+    (200, "text/markdown"): OpenApiTypes.STR,
+    (200, "text/csv"): OpenApiTypes.STR,
+    (200, "application/json"): AnalysisDetailSerializer(many=True),
 }
 
 
-@extend_schema_view(
-    list=extend_schema(
-        parameters=[FORMAT], responses={(200, "application/json"): AnalysisSerializer, **FILES}
-    )
-)
 class AnalysisViewSet(mixins.ListModelMixin, GenericViewSet[Analysis]):
     """Ask one prompt of many models; read what each of them said."""
 
@@ -115,14 +111,10 @@ class AnalysisViewSet(mixins.ListModelMixin, GenericViewSet[Analysis]):
     ) -> HttpResponseBase:
         """The newest first, without results; with `format` everything, as a file."""
         if form := request.query_params.get("format"):
-            found = self.filter_queryset(self.get_queryset()).order_by("-id")
-            return self._file(found.iterator(chunk_size=50), form, "analyses")
+            return self._file_of_all(form)
         return super().list(request, *args, **kwargs)
 
-    @extend_schema(
-        parameters=[WAIT, FORMAT],
-        responses={(200, "application/json"): AnalysisDetailSerializer, **FILES},
-    )
+    @extend_schema(parameters=[WAIT], responses=AnalysisDetailSerializer)
     def retrieve(self, request: Request, pk: int) -> HttpResponseBase:
         """With results. `wait` answers as soon as something changes."""
         analysis = self.get_object()
@@ -132,6 +124,19 @@ class AnalysisViewSet(mixins.ListModelMixin, GenericViewSet[Analysis]):
             wait_for_change(analysis, seconds)
             analysis = self.get_object()
         return Response(AnalysisDetailSerializer(analysis).data)
+
+    @extend_schema(parameters=[FORMAT], responses=EXPORT, filters=False)
+    @action(["get"], detail=True, pagination_class=None)
+    def export(self, request: Request, pk: int) -> StreamingHttpResponse:
+        """A file with the question and all results, as `?format=` on the analysis itself gives."""
+        form = request.query_params.get("format", "md")
+        return self._file([self.get_object()], form, f"analysis-{pk}")
+
+    @extend_schema(parameters=[FORMAT], responses=EXPORT, filters=True)
+    @action(["get"], detail=False, url_path="export", url_name="export-all", pagination_class=None)
+    def export_all(self, request: Request) -> StreamingHttpResponse:
+        """One file with everything that the filters leave, streamed, the newest first."""
+        return self._file_of_all(request.query_params.get("format", "md"))
 
     def destroy(self, request: Request, pk: int) -> Response:
         """Delete it with its results; what is still running is stopped."""
@@ -189,6 +194,10 @@ class AnalysisViewSet(mixins.ListModelMixin, GenericViewSet[Analysis]):
         stored = AnalysisDetailSerializer(self.get_queryset().get(pk=analysis.pk))
         where = reverse("analysis-detail", [analysis.pk], request=self.request)
         return Response(stored.data, status.HTTP_202_ACCEPTED, headers={"Location": where})
+
+    def _file_of_all(self, form: str) -> StreamingHttpResponse:
+        found = self.filter_queryset(self.get_queryset()).order_by("-id")
+        return self._file(found.iterator(chunk_size=50), form, "analyses")
 
     def _file(self, analyses: Any, form: str, name: str) -> StreamingHttpResponse:
         if form not in reports.MEDIA_TYPES:

@@ -87,7 +87,6 @@ def describe_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     for path, operations in result["paths"].items():
         for method, operation in operations.items():
-            describe_file(operation)
             for status in sorted(problems_of(path, method, operation)):
                 operation["responses"].setdefault(
                     status, {"description": DESCRIPTIONS[status], "content": content}
@@ -111,12 +110,3 @@ def problems_of(path: str, method: str, operation: dict[str, Any]) -> set[str]:
         ("429", "503"): not path.startswith("/health") and path != "/",
     }
     return {status for statuses, holds in rules.items() if holds for status in statuses}
-
-
-def describe_file(operation: dict[str, Any]) -> None:
-    """What `format` also gives as a file is an array there, not an object or a page."""
-    is_file = any(parameter["name"] == "format" for parameter in operation.get("parameters", []))
-    answer = operation["responses"].get("200", {}).get("content", {}).get("application/json", {})
-    if is_file and "$ref" in answer.get("schema", {}):
-        array = {"type": "array", "items": {"type": "object"}}
-        answer["schema"] = {"oneOf": [answer["schema"], array]}

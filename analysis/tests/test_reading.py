@@ -146,8 +146,9 @@ def download(client, url, form):
     return b"".join(response.streaming_content).decode()
 
 
-def test_an_analysis_as_markdown_is_for_people(alice, client_of, done):
-    text = download(client_of(alice), reverse("analysis-detail", args=[done.pk]), "md")
+@pytest.mark.parametrize("name", ["analysis-export", "analysis-detail"])
+def test_an_analysis_as_markdown_is_for_people(name, alice, client_of, done):
+    text = download(client_of(alice), reverse(name, args=[done.pk]), "md")
 
     assert text.startswith(f"# Analysis {done.pk}\n\n> Which bearings?\n")
     assert "## answer: builtin:summary" in text
@@ -173,8 +174,9 @@ def test_a_cell_is_no_formula(alice, client_of):
     assert row["prompt"].startswith("'=")
 
 
-def test_a_list_as_json_has_everything(alice, client_of, done):
-    data = json.loads(download(client_of(alice), LIST, "json"))
+@pytest.mark.parametrize("url", [reverse("analysis-export-all"), LIST])
+def test_a_list_as_json_has_everything(url, alice, client_of, done):
+    data = json.loads(download(client_of(alice), url, "json"))
 
     assert [(one["id"], len(one["results"])) for one in data] == [(done.pk, 2)]
 

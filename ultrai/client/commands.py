@@ -130,7 +130,7 @@ def show_analysis(api: Api, options: Namespace) -> int:
 
 
 def export(api: Api, options: Namespace) -> int:
-    where = f"/analyses/{options.analysis}"
+    where = f"/analyses/{options.analysis}/export"
     with api.stream("GET", where, params={"format": options.format}) as answer:
         if options.output:
             with options.output.open("wb") as file:
