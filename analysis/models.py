@@ -118,6 +118,7 @@ class Analysis(models.Model):
                 condition=models.Q(status__in=["queued", "running"]),
                 name="analyses_unfinished",
             ),
+            models.Index(fields=["finished_at", "id"], name="analyses_by_finish"),  # retention
         ]
         constraints = [
             models.CheckConstraint(
@@ -344,6 +345,11 @@ class AnalysisResult(models.Model):
                 name="results_by_cache_key",
             ),
             models.Index(fields=["finished_at"], name="results_by_finish"),  # providers' health
+            models.Index(
+                fields=["created_at", "id"],
+                condition=models.Q(analysis__isnull=True),
+                name="results_recorded",  # by clients, without an analysis: retention
+            ),
         ]
         constraints = [
             models.UniqueConstraint(

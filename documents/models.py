@@ -25,6 +25,10 @@ class DocumentQuerySet(models.QuerySet["Document"]):
         """The one place that decides whose documents a user may see."""
         return self.filter(user=user) if user.is_authenticated else self.none()
 
+    def held(self) -> Self:
+        """Those under a legal hold, which nobody can delete."""
+        return self.filter(legal_hold_at__isnull=False)
+
     def to_be_read(self) -> Self:
         """Those whose file the worker is still to read, for the first time or again."""
         return self.filter(
@@ -61,6 +65,11 @@ class Document(models.Model):
     metadata = models.JSONField(default=dict, db_default={})
     # Set while the text of a ready document is to be read once more; the old one stays until then.
     extraction_requested_at = models.DateTimeField(null=True)
+    # Retention: the owner's own date, instead of the service's number of days; and a legal hold,
+    # which no deletion passes: triggers in the database refuse it, whoever deletes.
+    delete_after = models.DateField(null=True, blank=True)
+    legal_hold_at = models.DateTimeField(null=True, blank=True)  # null: it is not held
+    legal_hold_reason = models.TextField(blank=True, default="", db_default="")
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(auto_now=True, db_default=Now())
 
@@ -68,6 +77,7 @@ class Document(models.Model):
 
     class Meta:
         db_table = "documents"
+        permissions = [("hold_document", "Can set and lift legal holds")]
         # Each order and each filter of a list, within one user's documents.
         indexes = [
             models.Index("user", models.F("id").desc(), name="documents_by_user"),
@@ -85,6 +95,18 @@ class Document(models.Model):
                 condition=models.Q(extraction_requested_at__isnull=False),
                 name="documents_rereading",
             ),
+            # For retention, which looks at everybody's.
+            models.Index(fields=["created_at", "id"], name="documents_by_age"),
+            models.Index(
+                fields=["delete_after", "id"],
+                condition=models.Q(delete_after__isnull=False),
+                name="documents_by_own_date",
+            ),
+            models.Index(
+                fields=["id"],
+                condition=models.Q(legal_hold_at__isnull=False),
+                name="documents_held",
+            ),
         ]
         constraints = [
             models.CheckConstraint(
@@ -97,10 +119,37 @@ class Document(models.Model):
                 condition=both_or_neither(models.Q(status="failed"), ~models.Q(error_code="")),
                 name="document_error_iff_failed",
             ),
+            models.CheckConstraint(
+                condition=both_or_neither(
+                    models.Q(legal_hold_at__isnull=False), ~models.Q(legal_hold_reason="")
+                ),
+                name="document_hold_has_a_reason",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.filename
+
+    @property
+    def is_held(self) -> bool:
+        return self.legal_hold_at is not None
+
+    def hold(self, reason: str) -> bool:
+        """Let nobody delete the document or its analyses; False when it was held already."""
+        free = Document.objects.filter(pk=self.pk, legal_hold_at=None)
+        held = free.update(legal_hold_at=Now(), legal_hold_reason=reason, updated_at=Now())
+        self._refresh_hold()
+        return bool(held)
+
+    def lift_hold(self) -> bool:
+        """Let the document be deleted again; False when it was not held."""
+        held = Document.objects.held().filter(pk=self.pk)
+        lifted = held.update(legal_hold_at=None, legal_hold_reason="", updated_at=Now())
+        self._refresh_hold()
+        return bool(lifted)
+
+    def _refresh_hold(self) -> None:
+        self.refresh_from_db(fields=["legal_hold_at", "legal_hold_reason", "updated_at"])
 
     @property
     def is_to_be_read(self) -> bool:

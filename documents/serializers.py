@@ -1,5 +1,7 @@
+from datetime import date
 from typing import Any
 
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -9,7 +11,7 @@ from ultrai.api import ChosenFieldsMixin
 
 
 class DocumentSerializer(ChosenFieldsMixin, serializers.ModelSerializer[Document]):
-    """A document without its text, as lists show it; only its name can be changed."""
+    """A document without its text, as lists show it; its name and its last day can be changed."""
 
     class Meta:
         model = Document
@@ -27,13 +29,27 @@ class DocumentSerializer(ChosenFieldsMixin, serializers.ModelSerializer[Document
             "word_count",
             "metadata",
             "extraction_requested_at",
+            "delete_after",
+            "legal_hold_at",
             "created_at",
             "updated_at",
         ]
-        read_only_fields = [name for name in fields if name != "filename"]
+        read_only_fields = [name for name in fields if name not in {"filename", "delete_after"}]
+        extra_kwargs = {
+            "delete_after": {
+                "help_text": "The last day (UTC) it is kept, with its analyses, whatever the "
+                "service's own retention says. Null: as that says."
+            },
+            "legal_hold_at": {"help_text": "Since when nobody can delete it. Null: one can."},
+        }
 
     def validate_filename(self, value: str) -> str:
         return safe_filename(value)
+
+    def validate_delete_after(self, value: date | None) -> date | None:
+        if value is not None and value < timezone.now().date():
+            raise serializers.ValidationError("This day is over. Name today or a later one.")
+        return value
 
 
 class DocumentDetailSerializer(DocumentSerializer):

@@ -207,14 +207,15 @@ class DocumentViewSet(
 
     @extend_schema(request=DocumentSerializer, responses=DocumentSerializer)
     def partial_update(self, request: Request, pk: int) -> Response:
-        """Rename the document."""
+        """Rename the document, or say how long it is kept."""
         document = self.get_object()
         form = DocumentSerializer(document, data=request.data, partial=True)
         form.is_valid(raise_exception=True)
-        if "filename" in form.validated_data:
-            document.filename = form.validated_data["filename"]
+        if changes := form.validated_data:
+            for name, value in changes.items():
+                setattr(document, name, value)
             # Only these: the worker may be writing the others.
-            document.save(update_fields=["filename", "updated_at"])
+            document.save(update_fields=[*changes, "updated_at"])
         return Response(DocumentSerializer(document).data)
 
     @extend_schema(responses=BINARY)

@@ -21,6 +21,7 @@ PROBLEM_JSON = "application/problem+json"
 DATABASE_ERRORS = (OperationalError, InterfaceError)
 DATABASE_RETRY_SECONDS = 5
 FOREIGN_KEY_VIOLATION = "23503"  # PostgreSQL's SQLSTATE
+LEGAL_HOLD = "legal_hold"  # what the triggers that refuse a deletion call themselves
 
 
 def problem(
@@ -80,6 +81,14 @@ def gone() -> JsonResponse:
     )
 
 
+def hold_of(error: Exception) -> str | None:
+    """Return the database's sentence if it has refused to delete what is under a legal hold."""
+    diagnosis = getattr(getattr(error, "__cause__", None), "diag", None)
+    if isinstance(error, IntegrityError) and diagnosis and diagnosis.constraint_name == LEGAL_HOLD:
+        return str(diagnosis.message_primary)
+    return None
+
+
 def first_sentence(errors: Any, path: str = "") -> str:
     """Return the first message in DRF's nested errors, with the field it belongs to."""
     if isinstance(errors, Mapping):
@@ -101,6 +110,9 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
     if is_gone(error):
         set_rollback()
         return gone()
+    if hold := hold_of(error):
+        set_rollback()
+        return problem_response(409, LEGAL_HOLD, hold)
     response = drf_exception_handler(error, context)  # knows Http404 and PermissionDenied too
     if response is None:
         return None
@@ -172,6 +184,8 @@ class ProblemMiddleware:
             return database_away(error)
         if is_gone(error):
             return gone()
+        if hold := hold_of(error):
+            return problem_response(409, LEGAL_HOLD, hold)
         # From a rule that the admin shares with the API, such as the delay after failed logins.
         return refused(error) if isinstance(error, DomainError) else None
 

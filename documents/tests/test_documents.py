@@ -43,6 +43,8 @@ def test_a_document_sent_as_json_is_ready_at_once(alice, client_of):
         "updated_at": document.updated_at.isoformat().replace("+00:00", "Z"),
         "version": 1,
         "extraction_requested_at": None,
+        "delete_after": None,
+        "legal_hold_at": None,
         "duplicate": False,
     }
 
