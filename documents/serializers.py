@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from documents.models import Document, DocumentVersion
 from documents.services import safe_filename
-from ultrai.api import ChosenFieldsMixin
+from ultrai.parameters import ChosenFieldsMixin
 
 
 class DocumentSerializer(ChosenFieldsMixin, serializers.ModelSerializer[Document]):

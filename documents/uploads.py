@@ -14,8 +14,8 @@ from django.core.files.uploadhandler import FileUploadHandler
 from rest_framework.parsers import DataAndFiles, MultiPartParser
 
 from documents.extraction import UnsupportedFile, recognise
-from ultrai.api import PayloadTooLarge
 from ultrai.exceptions import DomainError
+from ultrai.parsing import PayloadTooLarge
 
 # Of a larger file the type is told by its beginning and its end; the worker, which has all of it,
 # looks again. A zip's directory says where in the whole file its entries are: no part will do.

@@ -14,7 +14,7 @@ from documents import services
 from documents.downloads import download
 from documents.models import Document, DocumentVersion
 from documents.serializers import VersionDetailSerializer, VersionSerializer
-from ultrai.api import CursorPages
+from ultrai.pages import CursorPages
 
 
 class NewestFirst(CursorPages):

@@ -41,8 +41,9 @@ from documents.serializers import (
 )
 from documents.uploads import UploadParser
 from documents.version_views import VersionActions
-from ultrai.api import FIELDS_PARAMETER, QueryParametersMixin, StrictJSONParser
 from ultrai.exceptions import DomainError
+from ultrai.parameters import FIELDS_PARAMETER, QueryParametersMixin
+from ultrai.parsing import StrictJSONParser
 from ultrai.problems import problem
 
 BINARY = {(200, "*/*"): OpenApiTypes.BINARY}

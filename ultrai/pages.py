@@ -1,100 +1,16 @@
-"""What every endpoint shares: how a body is read, how a list is cut."""
+"""How a list is cut: by cursors, in a stable order."""
 
-import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any
 
-from django.conf import settings
 from django.core import signing
 from django.db.models import BooleanField, F, Func, QuerySet, Value
-from django.utils.functional import cached_property
-from drf_spectacular.utils import OpenApiParameter
-from rest_framework import exceptions, serializers
-from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework import exceptions
 from rest_framework.pagination import CursorPagination
-from rest_framework.parsers import BaseParser
-from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.utils.urls import replace_query_param
-
-
-class PayloadTooLarge(exceptions.APIException):
-    status_code = 413
-    default_code = "payload_too_large"
-
-
-# Reading
-
-
-ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
-
-
-def refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        raise ValueError("an object names the same key twice")
-    return result
-
-
-class StrictJSONParser(BaseParser):
-    """JSON as RFC 8259 means it, of bounded size and depth, and fit for PostgreSQL.
-
-    DRF's own parser reads a body of any size, answers 100,000 nested brackets with a 500, and
-    lets NUL and lone surrogates through, which PostgreSQL refuses in text and in JSONB.
-    """
-
-    media_type = "application/json"
-    max_bytes = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-
-    def parse(
-        self,
-        stream: Any,
-        media_type: str | None = None,
-        parser_context: Mapping[str, Any] | None = None,
-    ) -> Any:
-        body = stream.read(self.max_bytes + 1)
-        if len(body) > self.max_bytes:
-            raise PayloadTooLarge(
-                f"A JSON body may have {self.max_bytes:,} bytes; "
-                "upload larger documents as multipart/form-data."
-            )
-        try:
-            text = body.decode()
-            data = json.loads(text, parse_constant=refuse_constant, object_pairs_hook=unique_keys)
-            if "\\u" in text:  # only an escape can write NUL or half a surrogate pair
-                plain = json.dumps(data, ensure_ascii=False)
-                plain.encode()  # refuses surrogates
-                if ESCAPED_NUL.search(plain):
-                    raise ValueError("text must not contain NUL characters")
-        except UnicodeError:
-            raise exceptions.ParseError("The body has text that is not valid Unicode.") from None
-        except RecursionError:
-            raise exceptions.ParseError("The JSON is nested too deeply.") from None
-        except ValueError as error:
-            raise exceptions.ParseError(f"The body is not valid JSON: {error}.") from None
-        return data
-
-
-class AlwaysJSON(BaseContentNegotiation):
-    """The API speaks JSON whatever the Accept header says, so a browser sees it too."""
-
-    def select_parser(self, request: Request, parsers: Any) -> BaseParser | None:
-        media_type = (request.content_type or "").partition(";")[0].strip().lower()
-        return next((parser for parser in parsers if parser.media_type == media_type), None)
-
-    def select_renderer(
-        self, request: Request, renderers: Any, format_suffix: str | None = None
-    ) -> tuple[BaseRenderer, str]:
-        return renderers[0], renderers[0].media_type
-
-
-# Lists
 
 
 class RowComparison(Func):
@@ -250,84 +166,3 @@ class CursorPages(CursorPagination):
             "required": ["next", "previous", "results"],
             "properties": {"next": link, "previous": link, "results": schema},
         }
-
-
-# Query parameters
-
-
-FIELDS_PARAMETER = OpenApiParameter(
-    "fields", str, description="Names of fields, comma-separated: only these are returned."
-)
-
-
-class QueryParametersMixin:
-    """For views: query parameters nobody knows are a 400 that names them, and `?fields=` works.
-
-    `query_parameters` names, by action, those that neither pages, filters nor fields bring.
-    A misspelt filter that is ignored would return everything and look like an answer.
-    """
-
-    query_parameters: Mapping[str, Collection[str]] = {}
-    actions_with_fields: Collection[str] = ("list", "retrieve")
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)  # type: ignore[misc]
-        if self.action not in {None, "metadata"}:  # type: ignore[attr-defined]
-            known = self.known_parameters()
-            if unknown := sorted(set(request.query_params) - known):
-                offered = (
-                    f"Known are: {', '.join(sorted(known))}." if known else "There are none here."
-                )
-                message = f"There is no such query parameter. {offered}"
-                raise exceptions.ValidationError({name: [message] for name in unknown})
-            _ = self.chosen_fields  # refuses names that are none, also where the list is empty
-
-    def known_parameters(self) -> set[str]:
-        action = self.action  # type: ignore[attr-defined]
-        known = set(self.query_parameters.get(action, ()))
-        if action in self.actions_with_fields:
-            known.add("fields")
-        if action == "list":
-            paginator = self.paginator  # type: ignore[attr-defined]
-            known |= {paginator.cursor_query_param, paginator.page_size_query_param}
-            if getattr(self, "ordering_fields", None):
-                known.add(paginator.ordering_query_param)
-            if filterset := getattr(self, "filterset_class", None):
-                known |= set(filterset.base_filters)
-        return known
-
-    @cached_property
-    def chosen_fields(self) -> frozenset[str] | None:
-        """The names in `?fields=`; None: all of them."""
-        request: Request | None = getattr(self, "request", None)
-        has_fields = getattr(self, "action", None) in self.actions_with_fields
-        asked = request.query_params.get("fields") if request and has_fields else None
-        if asked is None:
-            return None
-        chosen = frozenset(name.strip() for name in asked.split(","))
-        offered = self.get_serializer_class()().get_fields()  # type: ignore[attr-defined]
-        if unknown := sorted(chosen - offered.keys()):
-            message = f"No such field: {', '.join(unknown)}. There are: {', '.join(offered)}."
-            raise exceptions.ValidationError({"fields": [message]})
-        return chosen
-
-    def is_asked_for(self, name: str) -> bool:
-        """Whether the answer has this field; what is not asked for need not be read."""
-        return self.chosen_fields is None or name in self.chosen_fields
-
-    def get_serializer_context(self) -> dict[str, Any]:
-        context: dict[str, Any] = super().get_serializer_context()  # type: ignore[misc]
-        return {**context, "fields": self.chosen_fields}
-
-
-class ChosenFieldsMixin:
-    """For serializers: of the fields, those that `?fields=` names; nested ones are whole."""
-
-    def get_fields(self) -> dict[str, serializers.Field]:
-        fields: dict[str, serializers.Field] = super().get_fields()  # type: ignore[misc]
-        chosen = self.context.get("fields")  # type: ignore[attr-defined]
-        parent = getattr(self.parent, "parent", None) or self.parent  # type: ignore[attr-defined]
-        is_outermost = parent is None or isinstance(parent, serializers.ListSerializer)
-        if chosen is None or not is_outermost:
-            return fields
-        return {name: field for name, field in fields.items() if name in chosen}
