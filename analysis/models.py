@@ -99,7 +99,8 @@ class Analysis(models.Model):
     # Coverage: how many characters of how many the models were sent.
     characters_sent = models.IntegerField(null=True)
     characters_total = models.IntegerField(null=True)
-    runs = models.IntegerField(default=0, db_default=0)  # how often a worker began
+    # How often a worker has begun since a call was last answered.
+    runs = models.IntegerField(default=0, db_default=0)
     lease = models.UUIDField(null=True)
     lease_expires_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(db_default=Now())
@@ -164,6 +165,11 @@ class Analysis(models.Model):
         if claimed:
             self.refresh_from_db()
         return bool(claimed)
+
+    def note_progress(self) -> None:
+        """A call was answered: only runs in a row that get no further are counted."""
+        self.runs = 1
+        self._held().update(runs=self.runs)
 
     def release(self, *, counts: bool) -> None:
         """Hand back unfinished, so that another worker can go on at once.

@@ -97,6 +97,8 @@ class RecordedCalls:
             if not is_kept:
                 raise LeaseLost
             self.spent += completion.cost_usd or 0
+            if self.analysis.runs > 1:
+                await in_database(self.analysis.note_progress)
             await self._verify(call, row, completion.text)
             return completion.text
         raise AssertionError("the last request returns")

@@ -49,6 +49,24 @@ class PatientWorker(ThreadWorker):
         conn.deadline = None
         super().enqueue_req(conn)
 
+    def set_accept_enabled(self, enabled: bool | None) -> None:
+        super().set_accept_enabled(enabled)
+        if not self.alive:
+            self.stop_listening()
+
+    def stop_listening(self) -> None:
+        """Take in who has connected already, and have the kernel refuse everybody else.
+
+        Stock gunicorn keeps the socket while the last requests are answered: who connects in that
+        time is reset when the process ends, instead of being refused and going elsewhere.
+        """
+        for listener in self.sockets:
+            connections = -1
+            while self.nr_conns != connections:
+                connections = self.nr_conns
+                self.accept(listener)
+            listener.close()
+
     def still_missing(self, conn: Any) -> int:
         if conn.initialized and conn.parser.unreader.buf.getvalue():
             return 0  # the next request was read along with the last one

@@ -46,7 +46,7 @@ def as_if_a_minute_had_passed():
 
 
 def has_job(analysis_id):
-    """Whether a job of this analysis is left; other tests' jobs outlive them in the queue."""
+    """Whether a job of this analysis is left."""
     return ProcrastinateJob.objects.filter(args__analysis_id=analysis_id).exists()
 
 
@@ -153,6 +153,16 @@ def test_an_analysis_that_keeps_killing_workers_is_given_up(analysis, run_jobs):
 
     assert status_of(analysis) == "failed"
     assert set(analysis.results.values_list("error_code", flat=True)) == {"internal_error"}
+
+
+def test_only_runs_that_get_no_further_are_counted(analysis, peer, variables):
+    """Each answer is progress: an analysis whose workers are killed is not given up for that."""
+    Analysis.objects.update(runs=4)
+    peer.release.set()
+    with worker(**variables):
+        wait_until(lambda: status_of(analysis) == "succeeded")
+
+    assert analysis.runs == 1
 
 
 def test_a_worker_that_lost_its_lease_writes_nothing(analysis):

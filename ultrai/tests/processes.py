@@ -54,14 +54,22 @@ def worker(**variables: str) -> Iterator[subprocess.Popen[bytes]]:
 @contextmanager
 def web(**variables: str) -> Iterator[str]:
     """gunicorn on a free port; yields its address once it answers."""
+    with gunicorn(**variables) as (url, _):
+        yield url
+
+
+@contextmanager
+def gunicorn(**variables: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The same, with its process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = ["-m", "gunicorn", "-c", "python:ultrai.gunicorn_conf", "ultrai.wsgi"]
-    with process(*command, f"--bind=127.0.0.1:{port}", "--workers=1", **variables):
+    bind = f"--bind=127.0.0.1:{port}"
+    with process(*command, bind, "--workers=1", **variables) as started:
         url = f"http://127.0.0.1:{port}"
         wait_until(lambda: fetch(f"{url}/health/live")[0] == 200)
-        yield url
+        yield url, started
 
 
 def fetch(url: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
