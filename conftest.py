@@ -4,7 +4,9 @@ import os
 # developer's shell may reach a test. Only the database is theirs to choose.
 for name in list(os.environ):
     if (
-        name.endswith(("_API_KEY", "_BASE_URL", "_MODELS", "_SECRET"))
+        name.endswith(
+            ("_API_KEY", "_BASE_URL", "_CONCURRENCY", "_MODELS", "_PER_MINUTE", "_SECRET")
+        )
         or name
         in {
             "ALLOWED_HOSTS",

@@ -321,6 +321,10 @@ class PlannedCall:
     input_tokens: int  # an upper estimate
     output_tokens: int
 
+    @property
+    def tokens(self) -> int:
+        return self.input_tokens + self.output_tokens
+
 
 def plan(question: Question) -> list[PlannedCall]:
     """Return the calls a run will make when nothing fails, with upper estimates of their size."""

@@ -6,15 +6,17 @@ import json
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from django.db import DataError
 
 from analysis import money, pipeline
 from analysis.leases import LeaseLost
-from analysis.limits import gate
+from analysis.limits import LONGEST_HOLD_SECONDS, gate
 from analysis.models import LEASE, Analysis, AnalysisResult
 from analysis.providers import Message, ProviderError, complete, is_extractive
 from analysis.tokens import tokens_in
@@ -25,9 +27,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# A rate limit or an overloaded server: asked again after 1, 2 s, or when the provider says.
+# A server that fails is asked again after 1, 2 s, or when it says.
 MAX_REQUESTS = 3
-LONGEST_PAUSE_SECONDS = 60.0
+# One that says when to come again is not failing: it is come back to more often.
+MAX_LIMITED_REQUESTS = 6
 # The stages whose quotations are looked up in the document.
 VERIFIED = {"part", "answer", "synthesis"}
 
@@ -40,6 +43,7 @@ class RecordedCalls:
         self.source = source
         self.rows: dict[tuple[str, str, int], AnalysisResult] = {}
         self.spent = Decimal(0)
+        self.committed = Decimal(0)  # what calls in flight may cost
 
     def load(self) -> None:
         """Read what earlier runs have done; requests they left open may have been billed."""
@@ -68,20 +72,25 @@ class RecordedCalls:
         return await self._ask(call, row)
 
     async def _ask(self, call: pipeline.Call, row: AnalysisResult) -> str | None:
-        for request in range(1, MAX_REQUESTS + 1):
+        planned = self._planned(call)
+        for request in count(1):
             started = time.monotonic()
             try:
-                async with gate(call.model):
-                    self._keep_within_cost(call)
-                    if not await in_database(row.start, self.lease):
-                        raise LeaseLost
-                    started = time.monotonic()
-                    completion = await complete(call.model, call.messages, self.analysis.parameters)
+                with self._within_cost(planned):
+                    async with gate(call.model, planned.tokens) as passage:
+                        if not await in_database(row.start, self.lease):
+                            raise LeaseLost
+                        started = time.monotonic()
+                        completion = await complete(
+                            call.model, call.messages, self.analysis.parameters
+                        )
+                        passage.used = completion.tokens
+                    self.spent += completion.cost_usd or 0
             except (LeaseLost, *DATABASE_ERRORS):
                 raise
             except Exception as unexpected:  # noqa: BLE001  see `understood`
                 error = understood(unexpected)
-                if error.is_retriable and request < MAX_REQUESTS:
+                if is_worth_another(error, request):
                     await asyncio.sleep(pause(request, error.retry_after))
                     continue
                 latency = milliseconds_since(started)
@@ -96,7 +105,6 @@ class RecordedCalls:
                 return None
             if not is_kept:
                 raise LeaseLost
-            self.spent += completion.cost_usd or 0
             if self.analysis.runs > 1:
                 await in_database(self.analysis.note_progress)
             await self._verify(call, row, completion.text)
@@ -124,20 +132,30 @@ class RecordedCalls:
             self.rows[key] = row
         return self.rows[key]
 
-    def _keep_within_cost(self, call: pipeline.Call) -> None:
-        """Raises ProviderError when this call could pass the client's `max_cost_usd`."""
-        limit = self.analysis.max_cost_usd
-        if limit is None:
-            return
+    def _planned(self, call: pipeline.Call) -> pipeline.PlannedCall:
         size = sum(tokens_in(message.content) for message in call.messages)
         out = self.analysis.parameters.get("max_tokens") or pipeline.OUTPUT_TOKENS
-        cost = money.price(pipeline.PlannedCall(call.stage, call.model, size, out))
-        if cost is None or self.spent + cost > limit:
+        return pipeline.PlannedCall(call.stage, call.model, size, out)
+
+    @contextmanager
+    def _within_cost(self, planned: pipeline.PlannedCall) -> Iterator[None]:
+        """Raises ProviderError when this call, with those in flight, could pass the client's
+        `max_cost_usd`."""
+        limit = self.analysis.max_cost_usd
+        cost = money.price(planned) if limit is not None else Decimal(0)
+        expected = self.spent + self.committed + (cost or 0)
+        if limit is not None and (cost is None or expected > limit):
             raise ProviderError(
                 "over_max_cost",
-                f"Not asked: {self.spent:.4f} USD are spent, this call may cost {cost or 0:.4f},"
-                f" and `max_cost_usd` is {limit:.4f}.",
+                f"Not asked: {self.spent:.4f} USD are spent and {self.committed:.4f} set aside for"
+                f" calls in flight, this call may cost {cost or 0:.4f}, and `max_cost_usd` is"
+                f" {limit:.4f}.",
             )
+        self.committed += cost or 0
+        try:
+            yield
+        finally:
+            self.committed -= cost or 0
 
     def _cache_key(self, call: pipeline.Call) -> str:
         """Two calls with one key send the same; empty when the answer is not to be reused."""
@@ -185,6 +203,14 @@ class RecordedCalls:
         )
 
 
+def is_worth_another(error: ProviderError, request: int) -> bool:
+    """Whether to ask again after so many requests."""
+    if not error.is_retriable or (error.retry_after or 0) > LONGEST_HOLD_SECONDS:
+        return False
+    is_limit = error.code == "rate_limited" and error.retry_after is not None
+    return request < (MAX_LIMITED_REQUESTS if is_limit else MAX_REQUESTS)
+
+
 def understood(error: Exception) -> ProviderError:
     """Return what a call raised as the taxonomy knows it. A surprise of one provider's must cost
     nobody else their answer; it is logged, and its row says so."""
@@ -223,5 +249,5 @@ def milliseconds_since(started: float) -> int:
 def pause(request: int, retry_after: float | None) -> float:
     """Return the seconds to wait before the next request: as told, or longer each time."""
     if retry_after is not None:
-        return min(retry_after, LONGEST_PAUSE_SECONDS)
-    return min(2.0 ** (request - 1) * random.uniform(0.75, 1.25), LONGEST_PAUSE_SECONDS)  # noqa: S311
+        return retry_after
+    return float(2 ** (request - 1)) * random.uniform(0.75, 1.25)  # noqa: S311

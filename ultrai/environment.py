@@ -109,8 +109,14 @@ def env_rate(name: str, default: str) -> Rate | None:
 def env_provider(
     name: str, kind: ProviderKind, models: str, key: str, base_url: str = ""
 ) -> ProviderConfig:
-    """Read NAME_BASE_URL and NAME_MODELS of a provider whose key is at hand."""
+    """Read NAME_BASE_URL, NAME_MODELS and so on, of a provider whose key is at hand."""
     prefix = name.upper().replace("-", "_")
+
+    def limit(what: str, default: int, minimum: int = 0, maximum: int = 1_000_000) -> int:
+        """Read NAME_..., or PROVIDER_... where the provider has none of its own."""
+        general = env_int(f"PROVIDER_{what}", default, minimum, maximum)
+        return env_int(f"{prefix}_{what}", general, minimum, maximum)
+
     return ProviderConfig(
         name=name,
         kind=kind,
@@ -120,4 +126,7 @@ def env_provider(
         or None,
         models=tuple(env_list(f"{prefix}_MODELS", models, example="model-a,model-b")),
         context_window=env_int(f"{prefix}_CONTEXT_WINDOW", 0, maximum=100_000_000) or None,
+        concurrency=limit("CONCURRENCY", 100, minimum=1, maximum=2_000),
+        requests_per_minute=limit("REQUESTS_PER_MINUTE", 0) or None,
+        tokens_per_minute=limit("TOKENS_PER_MINUTE", 0, maximum=100_000_000) or None,
     )

@@ -385,8 +385,6 @@ for _name in env_list(
         env_url(f"{_prefix}_BASE_URL", {"http", "https"}, "https://api.example.com/v1"),
     )
 
-# Calls to one provider at once, from one worker process.
-PROVIDER_CONCURRENCY = env_int("PROVIDER_CONCURRENCY", 100, minimum=1, maximum=2_000)
 # What the models may cost a user a month, in US dollars, unless the admin says otherwise for one.
 MONTHLY_BUDGET_USD = env_decimal("MONTHLY_BUDGET_USD")
 

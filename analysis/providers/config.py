@@ -16,3 +16,7 @@ class ProviderConfig:
     base_url: str | None
     models: tuple[str, ...]  # what is listed; the first is the default
     context_window: int | None = None  # tokens; None: what the price list says
+    # From one worker process; None: no limit.
+    concurrency: int = 100
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None

@@ -54,6 +54,13 @@ class Completion:
     finish_reason: str | None  # "stop", or "length" when the answer was cut at max_tokens
     resolved_model: str  # "provider:name" of what answered, often a dated version
 
+    @property
+    def tokens(self) -> int | None:
+        """All of them, where both figures are known."""
+        if self.input_tokens is None or self.output_tokens is None:
+            return None
+        return self.input_tokens + self.output_tokens
+
 
 @dataclass(frozen=True)
 class ModelInfo:

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,6 +23,8 @@ class Peer(ThreadingHTTPServer):
         self.release = threading.Event()
         self.release.set()
         self.requests: list[dict[str, Any]] = []
+        self.arrivals: list[float] = []  # when each came
+        self.retry_after: int | None = None  # said with every error
         self.hung_up = 0  # clients that were gone before their answer
         # What else is odd about a reply.
         self.change: Callable[[str, dict[str, Any]], dict[str, Any]] = lambda model, reply: reply
@@ -40,9 +43,10 @@ class Peer(ThreadingHTTPServer):
         """What a model was sent, all messages joined, request by request."""
         return [joined(r) for r in self.requests if r["model"] == model]
 
-    def provider(self, *models: str, name: str = "peer") -> dict[str, ProviderConfig]:
+    def provider(self, *models: str, **more: Any) -> dict[str, ProviderConfig]:
         """A value for LLM_PROVIDERS."""
-        return {name: ProviderConfig(name, "openai_compatible", "sk-x", self.url, models)}
+        config = ProviderConfig("peer", "openai_compatible", "sk-x", self.url, models, **more)
+        return {"peer": config}
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that was killed is no error of the peer's."""
@@ -57,6 +61,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.arrivals.append(time.monotonic())
         self.server.requests.append(body)
         self.server.release.wait()
         answer = self.server.answer(body["model"], joined(body))
@@ -71,6 +76,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(data)))
+            if status != 200 and self.server.retry_after is not None:
+                self.send_header("Retry-After", str(self.server.retry_after))
             self.end_headers()
             self.wfile.write(data)
         except OSError:

@@ -141,3 +141,18 @@ def test_providers_exist_when_their_key_or_url_is_set():
 
 def test_keys_are_not_in_the_representation_of_a_provider():
     assert "hunter2" not in read("settings.LLM_PROVIDERS", OPENAI_API_KEY="hunter2")
+
+
+def test_a_providers_own_limits_come_before_those_of_all():
+    limits = read(
+        "[(p.concurrency, p.requests_per_minute, p.tokens_per_minute)"
+        " for p in settings.LLM_PROVIDERS.values()]",
+        OPENAI_API_KEY="k",
+        ANTHROPIC_API_KEY="k",
+        PROVIDER_REQUESTS_PER_MINUTE="60",
+        ANTHROPIC_REQUESTS_PER_MINUTE="0",
+        ANTHROPIC_TOKENS_PER_MINUTE="30000",
+        ANTHROPIC_CONCURRENCY="4",
+    )
+
+    assert limits == "[(100, 60, None), (4, None, 30000)]"
