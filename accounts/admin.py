@@ -10,7 +10,8 @@ from django.http import HttpRequest
 
 from accounts.jobs import mail_password_reset
 from accounts.models import PersonalAccessToken, Session, User
-from ultrai.admin import MachineWrittenAdmin
+from ultrai.admin import LargeTableAdmin, MachineWrittenAdmin
+from ultrai.admin.dates import DateDrillDown
 
 
 class LowerCaseEmailField(forms.EmailField):
@@ -32,16 +33,15 @@ class UserForm(UserChangeForm):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin):
+class UserAdmin(LargeTableAdmin, DjangoUserAdmin):
     actions = ["deactivate", "end_sessions", "force_password_reset"]
     form = UserForm
     add_form = NewUserForm
     list_display = ["email", "username", "is_active", "is_staff", "created_at", "last_login"]
-    list_filter = ["is_active", "is_staff", "is_superuser", "groups", "created_at"]
-    search_fields = ["email", "username"]
-    ordering = ["-id"]
+    list_filter = ["is_active", "is_staff", "is_superuser", "groups", DateDrillDown]
+    search_help_text = "An id, or the beginning of the email address."
+    owner = "pk"
     readonly_fields = ["created_at", "updated_at", "last_login"]
-    show_full_result_count = False
     fieldsets = [
         (None, {"fields": ["email", "username", "password", "monthly_budget_usd"]}),
         (
@@ -92,8 +92,6 @@ class PersonalAccessTokenAdmin(MachineWrittenAdmin):
 
     list_display = ["user", "name", "hint", "scopes", "created_at", "last_used_at", "expires_at"]
     list_select_related = ["user"]
-    search_fields = ["user__email", "name"]
-    ordering = ["-id"]
     exclude = ["sha256"]
 
 
@@ -103,6 +101,4 @@ class SessionAdmin(MachineWrittenAdmin):
 
     list_display = ["user", "client", "created_at", "last_used_at", "expires_at"]
     list_select_related = ["user"]
-    search_fields = ["user__email"]
-    ordering = ["-id"]
     exclude = ["refresh_jti"]

@@ -1,6 +1,7 @@
 import uuid
 from collections.abc import Iterable
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any, Self
 
 from django.conf import settings
@@ -120,6 +121,12 @@ class Analysis(models.Model):
                 name="analyses_unfinished",
             ),
             models.Index(fields=["finished_at", "id"], name="analyses_by_finish"),  # retention
+            models.Index(  # the admin's filter
+                "status",
+                models.F("id").desc(),
+                condition=models.Q(status__in=["partial", "failed", "cancelled"]),
+                name="analyses_without_success",
+            ),
         ]
         constraints = [
             models.CheckConstraint(
@@ -355,6 +362,19 @@ class AnalysisResult(models.Model):
                 fields=["created_at", "id"],
                 condition=models.Q(analysis__isnull=True),
                 name="results_recorded",  # by clients, without an analysis: retention
+            ),
+            # The admin's filters. Few rows or few values: small, and written when a call ends.
+            models.Index(fields=["llm_provider", "model"], name="results_by_model"),
+            models.Index(
+                fields=["error_code"], condition=~models.Q(error_code=""), name="results_failed"
+            ),
+            models.Index(
+                fields=["stage"], condition=~models.Q(stage="answer"), name="results_by_stage"
+            ),
+            models.Index(  # in the order of the list: how many there are need not be guessed
+                fields=["id", "cost_usd"],
+                condition=models.Q(cost_usd__gte=Decimal("0.10")),
+                name="results_costly",
             ),
         ]
         constraints = [

@@ -107,6 +107,11 @@ class Document(models.Model):
                 condition=models.Q(legal_hold_at__isnull=False),
                 name="documents_held",
             ),
+            # The admin's filters, over everybody's.
+            models.Index(
+                fields=["id"], condition=models.Q(status="failed"), name="documents_failed"
+            ),
+            models.Index(fields=["file_type"], name="documents_by_format"),
         ]
         constraints = [
             models.CheckConstraint(

@@ -79,6 +79,7 @@ WORKER_GRACE_SECONDS = env_int("WORKER_GRACE_SECONDS", 20, maximum=3_600)
 # Applications
 
 INSTALLED_APPS = [
+    "ultrai",  # before the admin: its templates are looked for first
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -93,7 +94,6 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "procrastinate.contrib.django",
-    "ultrai",
     "accounts",
     "documents",
     "analysis",

@@ -1,10 +1,11 @@
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.db.models.functions import Left
 from django.http import HttpRequest
 
+from analysis.admin.filters import AnalysisStatus
 from analysis.models import Analysis, AnalysisResult
 from ultrai.admin import MachineWrittenAdmin, preview
+from ultrai.admin.dates import DateDrillDown
 
 
 class ResultInline(admin.TabularInline):
@@ -41,53 +42,32 @@ class ResultInline(admin.TabularInline):
 @admin.register(Analysis)
 class AnalysisAdmin(MachineWrittenAdmin):
     list_display = ["id", "user", "document", "question", "mode", "status", "created_at"]
-    list_select_related = ["user"]
-    list_filter = ["status", "mode", "created_at"]
-    search_fields = ["prompt", "user__email"]
-    ordering = ["-id"]
+    list_filter = [AnalysisStatus, "mode", DateDrillDown]
+    search_help_text = (
+        "An id; the beginning of the user's email address, then also words of the prompt."
+    )
     exclude = ["lease", "lease_expires_at"]
     inlines = [ResultInline]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Analysis]:
         """With the document's name, and without its text."""
-        analyses = super().get_queryset(request).select_related("document")
-        return analyses.defer("document__content")
+        analyses: QuerySet[Analysis] = super().get_queryset(request)
+        return analyses.select_related("user", "document").defer("document__content")
+
+    def search_words(
+        self,
+        request: HttpRequest,
+        rows: QuerySet[Analysis],
+        words: list[str],
+        *,
+        has_owner: bool,
+    ) -> QuerySet[Analysis]:
+        if not has_owner:
+            return rows.none()
+        for word in words:
+            rows = rows.filter(prompt__icontains=word)
+        return rows
 
     @admin.display(description="prompt")
     def question(self, analysis: Analysis) -> str:
         return preview(analysis.prompt)
-
-
-@admin.register(AnalysisResult)
-class AnalysisResultAdmin(MachineWrittenAdmin):
-    list_display = [
-        "id",
-        "analysis",
-        "stage",
-        "model",
-        "status",
-        "error_code",
-        "output_tokens",
-        "cost_usd",
-        "latency_ms",
-        "created_at",
-        "answer",
-    ]
-    list_display_links = ["id", "model"]
-    list_filter = ["status", "stage", "llm_provider", "error_code", "created_at"]
-    search_fields = ["model", "user__email", "response"]
-    list_select_related = ["analysis"]
-    ordering = ["-id"]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[AnalysisResult]:
-        """In the list, the first characters of each response and not the whole of it."""
-        results: QuerySet[AnalysisResult] = super().get_queryset(request)
-        match = request.resolver_match
-        if match is not None and "object_id" in match.kwargs:
-            return results
-        short = results.defer("response", "prompt", "error")
-        return short.annotate(response_start=Left("response", 160))
-
-    @admin.display(description="response")
-    def answer(self, result: AnalysisResult) -> str:
-        return preview(result.response_start)  # type: ignore[attr-defined]  # annotated above

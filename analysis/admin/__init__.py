@@ -1,0 +1,4 @@
+from analysis.admin.analyses import AnalysisAdmin
+from analysis.admin.results import AnalysisResultAdmin
+
+__all__ = ["AnalysisAdmin", "AnalysisResultAdmin"]

@@ -1,0 +1,3 @@
+from documents.admin.documents import DocumentAdmin
+
+__all__ = ["DocumentAdmin"]
