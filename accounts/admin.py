@@ -12,6 +12,7 @@ from accounts.jobs import mail_password_reset
 from accounts.models import PersonalAccessToken, Session, User
 from ultrai.admin import LargeTableAdmin, MachineWrittenAdmin
 from ultrai.admin.dates import DateDrillDown
+from ultrai.tracing import carried
 
 
 class LowerCaseEmailField(forms.EmailField):
@@ -77,7 +78,7 @@ class UserAdmin(LargeTableAdmin, DjangoUserAdmin):
     def force_password_reset(self, request: HttpRequest, users: QuerySet[User]) -> None:
         for user in users:
             user.disable_password()
-            mail_password_reset.defer(email=user.email)
+            mail_password_reset.defer(email=user.email, **carried())
         self._log(request, users, "Forced a password reset.")
 
     def _log(self, request: HttpRequest, users: QuerySet[User], message: str) -> None:

@@ -11,6 +11,7 @@ from procrastinate.contrib.django import app
 from accounts.idempotency import LIFETIME, IdempotencyKey
 from accounts.models import Session, User
 from ultrai.jobs import RETRY, in_database
+from ultrai.tracing import traced
 
 QUEUE = "mail"
 
@@ -35,6 +36,7 @@ If it was not you, write to those who run the service.
 
 
 @app.task(name="accounts.mail_reset", queue=QUEUE, retry=RETRY)
+@traced
 async def mail_password_reset(email: str) -> None:
     """Mail a reset token, if there is such a user: only here is it looked up."""
     from accounts.passwords import reset_token  # passwords queues jobs of this module
@@ -50,6 +52,7 @@ async def mail_password_reset(email: str) -> None:
 
 
 @app.task(name="accounts.mail_changed", queue=QUEUE, retry=RETRY)
+@traced
 async def mail_password_changed(user_id: int) -> None:
     user = await in_database(User.objects.filter(pk=user_id).first)
     if user is not None:
@@ -59,6 +62,7 @@ async def mail_password_changed(user_id: int) -> None:
 
 
 @app.task(name="accounts.mail_email_changed", queue=QUEUE, retry=RETRY)
+@traced
 async def mail_email_changed(old: str, new: str) -> None:
     await send("Your UltrAI email was changed", EMAIL_CHANGED_TEXT.format(old=old, new=new), old)
 

@@ -12,6 +12,7 @@ from accounts.guard import Tries
 from accounts.jobs import mail_password_changed
 from accounts.models import User
 from ultrai.exceptions import DomainError
+from ultrai.tracing import carried
 
 
 class InvalidResetToken(DomainError):
@@ -49,7 +50,7 @@ def replace_password(user: User, password: str) -> None:
     """Set a checked password, end every session and token, and tell the user by mail."""
     user.set_password(password)
     user.save(update_fields=["password", "updated_at"])
-    mail_password_changed.defer(user_id=user.pk)
+    mail_password_changed.defer(user_id=user.pk, **carried())
 
 
 def reset_token(user: User) -> str:

@@ -13,6 +13,7 @@ from accounts.jobs import mail_email_changed
 from accounts.models import PersonalAccessToken, Session, User
 from accounts.passwords import checked_password, require_password
 from ultrai.exceptions import DomainError
+from ultrai.tracing import carried
 
 
 class EmailTaken(DomainError):
@@ -79,7 +80,7 @@ class ProfileSerializer(serializers.ModelSerializer[User]):
         with unless_email_taken():
             user = super().update(instance, validated_data)
             if new != old:
-                mail_email_changed.defer(old=old, new=new)
+                mail_email_changed.defer(old=old, new=new, **carried())
         return user
 
 

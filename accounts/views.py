@@ -46,6 +46,7 @@ from accounts.serializers import (
 from accounts.tokens import make_personal_access_token, refresh_session, start_session
 from ultrai.exceptions import DomainError
 from ultrai.throttling import GeneralThrottle, PasswordResetThrottle, RegisterThrottle
+from ultrai.tracing import carried
 
 # For an action that needs no login.
 OPEN: dict[str, Any] = {"permission_classes": [AllowAny], "authentication_classes": []}
@@ -180,7 +181,7 @@ class PasswordViewSet(ViewSet):
     def reset(self, request: Request) -> Response:
         """Have a token mailed. The answer is the same whether there is such an account."""
         form = checked(PasswordResetSerializer(data=request.data))
-        mail_password_reset.defer(email=form.validated_data["email"])
+        mail_password_reset.defer(email=form.validated_data["email"], **carried())
         return Response({"detail": "If there is such an account, a mail is on its way to it."})
 
     @extend_schema(request=PasswordResetConfirmSerializer, responses=MessageSerializer, auth=[])

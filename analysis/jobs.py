@@ -20,6 +20,7 @@ from analysis.recording import RecordedCalls, surely
 from documents.models import Document
 from ultrai.exceptions import DomainError
 from ultrai.jobs import MAX_ATTEMPTS, RETRY, in_database, without_job
+from ultrai.tracing import carried, traced
 
 if TYPE_CHECKING:
     from analysis.quotations import Source
@@ -36,6 +37,7 @@ def job_lock(analysis_id: int | str) -> str:
 
 
 @app.task(name="analysis.run", queue=QUEUE, retry=RETRY)
+@traced
 async def run_analysis(analysis_id: int) -> None:
     """Run one analysis to its end, or hand it back when the worker has to stop."""
     analysis = await in_database(Analysis.objects.filter(pk=analysis_id).first)
@@ -47,7 +49,7 @@ async def run_analysis(analysis_id: int) -> None:
         with suppress(AlreadyEnqueued):
             await run_analysis.configure(
                 queueing_lock=job_lock(analysis_id), schedule_in={"seconds": 2}
-            ).defer_async(analysis_id=analysis_id)
+            ).defer_async(analysis_id=analysis_id, **carried())
         return
     if not await in_database(analysis.claim):
         return  # finished, or in a living worker's hands
@@ -124,8 +126,17 @@ def reserve(analysis: Analysis, question: pipeline.Question) -> None:
 
 
 def finish(analysis: Analysis, status: Analysis.Status, **outcome: object) -> None:
-    if analysis.finish(status, **outcome):
-        money.settle(analysis.pk)
+    if not analysis.finish(status, **outcome):
+        return
+    money.settle(analysis.pk)
+    fields = {
+        "analysis_id": analysis.pk,
+        "user_id": analysis.user_id,
+        "mode": analysis.mode,
+        "outcome": str(status),
+        "seconds": round((timezone.now() - analysis.created_at).total_seconds(), 2),
+    }
+    logger.info("analysis finished", extra={"fields": fields})
 
 
 async def fail(calls: RecordedCalls, code: str, message: str) -> None:

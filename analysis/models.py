@@ -13,9 +13,10 @@ from django.db.models.functions import Coalesce, Now
 from accounts.models import User
 from analysis.budgets import Budget
 from analysis.providers import Completion
+from analysis.totals import ProviderTotal
 from documents.models import Document, both_or_neither
 
-__all__ = ["Analysis", "AnalysisResult", "Budget"]
+__all__ = ["Analysis", "AnalysisResult", "Budget", "ProviderTotal"]
 
 # While a worker runs an analysis it renews its lease; a lease that ran out can be taken over.
 # Shorter than the time after which a dead worker's jobs are queued again (ultrai.jobs).

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import DataError
 
-from analysis import money, pipeline
+from analysis import money, outcomes, pipeline
 from analysis.leases import LeaseLost
 from analysis.limits import LONGEST_HOLD_SECONDS, gate
 from analysis.models import LEASE, Analysis, AnalysisResult
@@ -94,14 +94,14 @@ class RecordedCalls:
                     await asyncio.sleep(pause(request, error.retry_after))
                     continue
                 latency = milliseconds_since(started)
-                await surely(row.fail, self.lease, error.code, error.message, latency)
+                await surely(outcomes.fail, row, self.lease, error.code, error.message, latency)
                 return None
             latency = milliseconds_since(started)
             try:
-                is_kept = await surely(row.succeed, self.lease, completion, latency)
+                is_kept = await surely(outcomes.succeed, row, self.lease, completion, latency)
             except DataError as unstorable:  # a figure no table holds
                 reason = f"The provider's answer could not be stored: {unstorable}"
-                await surely(row.fail, self.lease, "server_error", reason, latency)
+                await surely(outcomes.fail, row, self.lease, "server_error", reason, latency)
                 return None
             if not is_kept:
                 raise LeaseLost
@@ -173,7 +173,7 @@ class RecordedCalls:
         earlier = await in_database(AnalysisResult.objects.reusable(row.user_id, key).first)
         if earlier is None or earlier.response is None:
             return None
-        if not await in_database(row.reuse, self.lease, earlier):
+        if not await in_database(outcomes.reuse, row, self.lease, earlier):
             raise LeaseLost
         return earlier.response
 

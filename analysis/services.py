@@ -13,6 +13,7 @@ from analysis.models import Analysis, AnalysisResult
 from analysis.questions import question_of
 from documents.models import Document
 from ultrai.exceptions import DomainError
+from ultrai.tracing import carried
 
 
 class DocumentUnreadable(DomainError):
@@ -109,7 +110,7 @@ def enqueue(analysis: Analysis) -> None:
     )
     # The job of an analysis that was cancelled before it ran still waits; it will do.
     with suppress(AlreadyEnqueued), transaction.atomic():
-        job.defer(analysis_id=analysis.pk)
+        job.defer(analysis_id=analysis.pk, **carried())
 
 
 @transaction.atomic

@@ -1,4 +1,6 @@
 import asyncio
+import logging
+import time
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -24,6 +26,9 @@ from documents.search import index_text
 from documents.storage import read_file
 from documents.uploads import WHOLE_BYTES
 from ultrai.jobs import MAX_ATTEMPTS, RETRY, in_database, without_job
+from ultrai.tracing import traced
+
+logger = logging.getLogger(__name__)
 
 
 def job_lock(document_id: int | str) -> str:
@@ -31,6 +36,7 @@ def job_lock(document_id: int | str) -> str:
 
 
 @app.task(name="documents.extract", queue="documents", retry=RETRY, pass_context=True)
+@traced
 async def extract_document(context: JobContext, document_id: int) -> None:
     """Read the text out of an uploaded file, or record in plain words why that failed."""
     document = await in_database(
@@ -44,15 +50,28 @@ async def extract_document(context: JobContext, document_id: int) -> None:
         return
     data = await in_database(bytes_of, document)
     limits = replace(DEFAULT_LIMITS, ocr_languages=settings.OCR_LANGUAGES)
+    started = time.monotonic()
+    outcome = "succeeded"
     try:
         document.file_type = await asyncio.to_thread(type_of, document, data)
         extraction = await extract_text(data, document.file_type, limits)
     except UnreadableFile as error:
-        await in_database(document.fail_extraction, error.code, str(error))
+        outcome = error.code
+        await in_database(document.fail_extraction, outcome, str(error))
     except UnsupportedFile as error:
-        await in_database(document.fail_extraction, "unsupported_file_type", str(error))
+        outcome = "unsupported_file_type"
+        await in_database(document.fail_extraction, outcome, str(error))
     else:
         await in_database(take_in, document, extraction)
+    fields = {
+        "document_id": document.pk,
+        "user_id": document.user_id,
+        "file_type": document.file_type,
+        "size_bytes": document.size_bytes,
+        "outcome": outcome,
+        "seconds": round(time.monotonic() - started, 2),
+    }
+    logger.info("document read", extra={"fields": fields})
 
 
 def bytes_of(document: Document) -> bytes:

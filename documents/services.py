@@ -23,6 +23,7 @@ from documents.search import index_text
 from documents.storage import has_file, write_file
 from documents.uploads import refuse_too_large, sha256_of, type_of
 from ultrai.exceptions import DomainError
+from ultrai.tracing import carried
 
 # Larger plain text is the worker's, too.
 READ_AT_ONCE_BYTES = 1024 * 1024
@@ -161,7 +162,7 @@ def queue_extraction(document: Document, *, priority: int = 0) -> None:
         queueing_lock=jobs.job_lock(document.pk), priority=priority
     )
     with suppress(AlreadyEnqueued), transaction.atomic():
-        job.defer(document_id=document.pk)
+        job.defer(document_id=document.pk, **carried())
 
 
 def twin_of(document: Document) -> Document | None:

@@ -8,8 +8,8 @@ import os
 import re
 from collections.abc import Callable
 from decimal import Decimal
-from typing import NamedTuple, NoReturn
-from urllib.parse import urlsplit
+from typing import Any, NamedTuple, NoReturn
+from urllib.parse import unquote, urlsplit
 
 from analysis.providers.config import ProviderConfig, ProviderKind
 
@@ -130,3 +130,25 @@ def env_provider(
         requests_per_minute=limit("REQUESTS_PER_MINUTE", 0) or None,
         tokens_per_minute=limit("TOKENS_PER_MINUTE", 0, maximum=100_000_000) or None,
     )
+
+
+def mailers(url: str) -> dict[str, dict[str, Any]]:
+    """Return Django's MAILERS for the mail server at this URL; none where it is empty."""
+    if not url:
+        return {}
+    if url.startswith("console:"):
+        return {"default": {"BACKEND": "django.core.mail.backends.console.EmailBackend"}}
+    server = urlsplit(url)
+    options = {
+        "host": server.hostname or "localhost",
+        "port": server.port or (465 if server.scheme == "smtps" else 587),
+        "username": unquote(server.username or ""),
+        "password": unquote(server.password or ""),
+        "use_ssl": server.scheme == "smtps",
+        # STARTTLS whenever there is a password to protect.
+        "use_tls": server.scheme == "smtp" and bool(server.password),
+        "timeout": 20,
+    }
+    return {
+        "default": {"BACKEND": "django.core.mail.backends.smtp.EmailBackend", "OPTIONS": options}
+    }

@@ -8,6 +8,7 @@ from ultrai import settings
 
 workers = settings.WEB_CONCURRENCY
 worker_class = "ultrai.patient_worker.PatientWorker"
+logger_class = "ultrai.gunicorn_logger.GunicornLogger"
 threads = settings.WEB_THREADS
 keepalive = 15
 timeout = 60

@@ -10,7 +10,7 @@ from ultrai.operations import find
 PROBLEM = {
     "type": "object",
     "description": "RFC 9457 problem document: every error of every endpoint.",
-    "required": ["type", "title", "status", "detail", "code"],
+    "required": ["type", "title", "status", "detail", "code", "request_id"],
     "properties": {
         "type": {"type": "string", "examples": ["about:blank"]},
         "title": {"type": "string", "examples": ["Not Found"]},
@@ -23,6 +23,10 @@ PROBLEM = {
             "description": "For code `invalid`: messages by field.",
         },
         "retry_after": {"type": "integer", "description": "Seconds; also in Retry-After."},
+        "request_id": {
+            "type": "string",
+            "description": "Names this request in our logs; also in X-Request-ID.",
+        },
     },
 }
 DESCRIPTIONS = {

@@ -14,6 +14,7 @@ from rest_framework.views import exception_handler as drf_exception_handler
 from rest_framework.views import set_rollback
 
 from ultrai.exceptions import DomainError
+from ultrai.tracing import current_request_id
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,8 @@ def problem(
         body["errors"] = errors
     if retry_after is not None:
         body["retry_after"] = retry_after
+    if request_id := current_request_id.get():
+        body["request_id"] = request_id
     return body
 
 
@@ -139,7 +142,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
 
 
 class ProblemMiddleware:
-    """Outermost: whatever failed outside DRF leaves as a problem document as well."""
+    """Outermost but one: whatever failed outside DRF leaves as a problem document as well."""
 
     DETAILS = {
         400: "The request could not be read.",

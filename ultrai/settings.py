@@ -1,12 +1,12 @@
 """All settings. What a machine decides comes from the environment, read by `ultrai.environment`."""
 
+import logging
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import dj_database_url
+from corsheaders.defaults import default_headers
 
 from analysis.providers.config import ProviderConfig, ProviderKind
 from ultrai.environment import (
@@ -21,8 +21,10 @@ from ultrai.environment import (
     env_url,
     is_host,
     is_origin,
+    mailers,
     stop,
 )
+from ultrai.logs import logging_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = "1.0.0"
@@ -65,6 +67,15 @@ CORS_EXPOSE_HEADERS = [
     "RateLimit",
     "RateLimit-Policy",
     "Retry-After",
+    "Server-Timing",
+    "X-Request-ID",
+]
+CORS_ALLOW_HEADERS = [
+    *default_headers,
+    "idempotency-key",
+    "if-match",
+    "if-none-match",
+    "x-request-id",
 ]
 
 WEB_CONCURRENCY = env_int("WEB_CONCURRENCY", 2, minimum=1, maximum=256)  # gunicorn processes
@@ -100,7 +111,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "ultrai.problems.ProblemMiddleware",  # outermost: it sees every error
+    "ultrai.observation.observe",  # outermost: it sees every answer
+    "ultrai.problems.ProblemMiddleware",  # all but outermost: it sees every error
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
@@ -237,24 +249,7 @@ EMAIL_URL = env_url(
     "smtp://user:password@mail.example.com:587",
     default="console://" if DEBUG else "",
 )
-MAILERS: dict[str, dict[str, Any]] = {}  # none: mail is not sent, and its jobs say so
-if EMAIL_URL.startswith("console:"):
-    MAILERS["default"] = {"BACKEND": "django.core.mail.backends.console.EmailBackend"}
-elif EMAIL_URL:
-    _mail = urlsplit(EMAIL_URL)
-    MAILERS["default"] = {
-        "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
-        "OPTIONS": {
-            "host": _mail.hostname or "localhost",
-            "port": _mail.port or (465 if _mail.scheme == "smtps" else 587),
-            "username": unquote(_mail.username or ""),
-            "password": unquote(_mail.password or ""),
-            "use_ssl": _mail.scheme == "smtps",
-            # STARTTLS whenever there is a password to protect.
-            "use_tls": _mail.scheme == "smtp" and bool(_mail.password),
-            "timeout": 20,
-        },
-    }
+MAILERS = mailers(EMAIL_URL)  # none: mail is not sent, and its jobs say so
 
 # Requests and uploads
 
@@ -390,17 +385,8 @@ MONTHLY_BUDGET_USD = env_decimal("MONTHLY_BUDGET_USD")
 
 # Logging: one line an event, to standard error, which the platform collects
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    "loggers": {
-        "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
-        # A line for each poll and each model call's HTTP request is noise at INFO.
-        "procrastinate": {"level": "DEBUG" if LOG_LEVEL == "DEBUG" else "WARNING"},
-        "httpx2": {"level": "WARNING"},
-        "google_genai.models": {"level": "WARNING"},
-    },
-}
+LOG_FORMAT = env("LOG_FORMAT", "text" if DEBUG else "json")
+if LOG_FORMAT not in {"json", "text"}:
+    stop("LOG_FORMAT", "must be json or text", "json")
+LOGGING = logging_settings(LOG_LEVEL, LOG_FORMAT)
+logging.captureWarnings(LOG_FORMAT == "json")  # they would be lines that are none

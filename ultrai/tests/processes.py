@@ -1,5 +1,6 @@
 """The service's own processes, as they run in production, for tests that kill them."""
 
+import json
 import os
 import signal
 import socket
@@ -8,9 +9,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, Any
 from urllib.parse import quote
 
 from django.conf import settings
@@ -29,13 +30,17 @@ def database_url() -> str:
 
 
 @contextmanager
-def process(*command: str, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `python *command` with these variables on top; whatever is left of it is killed."""
+def process(
+    command: Sequence[str], output: IO[bytes] | None = None, /, **variables: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `python command` with these variables on top; whatever is left of it is killed."""
     started = subprocess.Popen(
         [sys.executable, *command],
         cwd=settings.BASE_DIR,
         env=os.environ | variables,
         start_new_session=True,
+        stdout=output,
+        stderr=output,
     )
     try:
         yield started
@@ -46,42 +51,56 @@ def process(*command: str, **variables: str) -> Iterator[subprocess.Popen[bytes]
 
 
 @contextmanager
-def worker(**variables: str) -> Iterator[subprocess.Popen[bytes]]:
-    with process("manage.py", "worker", DATABASE_URL=database_url(), **variables) as started:
+def worker(
+    output: IO[bytes] | None = None, /, **variables: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    database = {"DATABASE_URL": database_url()}
+    with process(["manage.py", "worker"], output, **database | variables) as started:
         yield started
 
 
 @contextmanager
-def web(**variables: str) -> Iterator[str]:
+def web(workers: int = 1, output: IO[bytes] | None = None, /, **variables: str) -> Iterator[str]:
     """gunicorn on a free port; yields its address once it answers."""
-    with gunicorn(**variables) as (url, _):
+    with gunicorn(workers, output, **variables) as (url, _):
         yield url
 
 
 @contextmanager
-def gunicorn(**variables: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def gunicorn(
+    workers: int = 1, output: IO[bytes] | None = None, /, **variables: str
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """The same, with its process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = ["-m", "gunicorn", "-c", "python:ultrai.gunicorn_conf", "ultrai.wsgi"]
-    bind = f"--bind=127.0.0.1:{port}"
-    with process(*command, bind, "--workers=1", **variables) as started:
+    command += [f"--bind=127.0.0.1:{port}", f"--workers={workers}"]
+    with process(command, output, **variables) as started:
         url = f"http://127.0.0.1:{port}"
         wait_until(lambda: fetch(f"{url}/health/live")[0] == 200)
         yield url, started
 
 
-def fetch(url: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+type Answer = tuple[int, dict[str, str], bytes]
+
+
+def fetch(url: str, data: bytes | None = None, /, **headers: str) -> Answer:
     """Status, headers and body of a GET; status 0 when nobody answers."""
+    request = urllib.request.Request(url, data, headers)
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as a:
+        with urllib.request.urlopen(request, timeout=10) as a:
             return a.status, dict(a.headers), a.read()
     except urllib.error.HTTPError as error:
         with error:
             return error.code, dict(error.headers), error.read()
     except OSError:
         return 0, {}, b""
+
+
+def send(url: str, body: object, /, **headers: str) -> Answer:
+    """The same for a POST of JSON."""
+    return fetch(url, json.dumps(body).encode(), **headers, **{"Content-Type": "application/json"})
 
 
 def wait_until(condition: Callable[[], Any], seconds: float = 30) -> None:

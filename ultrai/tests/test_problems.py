@@ -109,6 +109,7 @@ def test_a_404_is_a_problem_in_debug_too(alice, client_of, settings):
         "status": 404,
         "detail": "There is nothing at this address.",
         "code": "not_found",
+        "request_id": response["X-Request-ID"],
     }
 
 
