@@ -16,7 +16,7 @@ PRODUCTION := DEBUG=False ALLOWED_HOSTS=api.example.com DATABASE_URL=postgresql:
 	JWT_SECRET=another-one-for-this-check-and-long-enough-9876543210fedcba \
 	EMAIL_URL=smtp://mail.example.com
 
-.PHONY: run test check format docs
+.PHONY: run test check format docs bench
 
 run: .venv/installed
 	@exec $(BIN)/python -m ultrai.development
@@ -40,6 +40,12 @@ docs: .venv/installed
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
 	$(BIN)/python manage.py migrate --verbosity=0
 	$(BIN)/python manage.py describe_schema --file docs/schema.md
+
+# Fills a database of its own, at first for half an hour, and writes docs/performance.md.
+BENCH := --growth=10000,100000
+bench: .venv/installed
+	$(BIN)/python manage.py collectstatic --noinput --verbosity=0
+	$(BIN)/python -m benchmarks.service --report $(BENCH)
 
 format: .venv/installed
 	$(BIN)/ruff check --fix .

@@ -1,13 +1,29 @@
 from datetime import UTC, datetime
+from functools import lru_cache
 
+from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
-from rest_framework_simplejwt.exceptions import AuthenticationFailed, InvalidToken
+from rest_framework_simplejwt.exceptions import AuthenticationFailed, InvalidToken, TokenError
 from rest_framework_simplejwt.tokens import Token
 
 from accounts.models import PersonalAccessToken, Session, User
 from accounts.tokens import PREFIX, fingerprint
+from ultrai.compiled import Parameter, Prepared
+
+# One query answers all: the session lives, is this user's, and the user is active.
+LIVING_SESSION = Prepared(
+    lambda: (
+        Session.objects.living(Parameter("now"))
+        .select_related("user")
+        .filter(pk=Parameter("pk"), user_id=Parameter("user_id"))
+    )
+)
+
+
+# Clients send the same token for an hour: its signature is checked once, its end each time.
+token_of = lru_cache(maxsize=2_000)(JWTAuthentication().get_validated_token)
 
 
 class BearerAuthentication(JWTAuthentication):
@@ -33,14 +49,20 @@ class BearerAuthentication(JWTAuthentication):
         scheme, _, rest = header.strip().partition(b" ")
         return super().get_raw_token(b"Bearer " + rest if scheme.lower() == b"bearer" else header)
 
+    def get_validated_token(self, raw_token: bytes) -> Token:
+        token = token_of(raw_token)
+        try:
+            token.check_exp(current_time=timezone.now())
+        except TokenError as error:
+            raise InvalidToken(str(error)) from None
+        return token
+
     def session_of(self, token: Token) -> Session:
         try:
             session_id, user_id = int(token["session_id"]), int(token["user_id"])
         except (KeyError, TypeError, ValueError):
             raise InvalidToken("The token does not name a session.") from None
-        # One query answers all: the session lives, is this user's, and the user is active.
-        living = Session.objects.living().select_related("user")
-        session = living.filter(pk=session_id, user_id=user_id).first()
+        session = LIVING_SESSION.first(pk=session_id, user_id=user_id, now=timezone.now())
         if session is None:
             raise AuthenticationFailed("The session has ended; log in again.", "session_ended")
         session.access_expires_at = datetime.fromtimestamp(token["exp"], UTC)

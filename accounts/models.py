@@ -16,6 +16,7 @@ from django.db.models.functions import Lower, Now
 from django.utils import timezone
 
 from accounts.idempotency import IdempotencyKey
+from ultrai.compiled import QuickRow
 
 __all__ = ["IdempotencyKey", "PersonalAccessToken", "Session", "User"]
 
@@ -39,7 +40,7 @@ class UserManager(BaseUserManager["User"]):
         return self.get(email=(username or "").lower())
 
 
-class User(AbstractBaseUser, PermissionsMixin):
+class User(QuickRow, AbstractBaseUser, PermissionsMixin):
     """A person who logs in with an email address."""
 
     email = models.EmailField(max_length=255)  # unique, in lower case: see the constraints
@@ -107,9 +108,9 @@ class User(AbstractBaseUser, PermissionsMixin):
 
 
 class CredentialQuerySet[C: "Session | PersonalAccessToken"](models.QuerySet[C]):
-    def living(self) -> Self:
+    def living(self, now: datetime | models.Expression | None = None) -> Self:
         """Those that still count: not past their end, the user active."""
-        now = timezone.now()
+        now = now or timezone.now()
         return self.filter(
             models.Q(expires_at__gt=now) | models.Q(expires_at=None), user__is_active=True
         )
@@ -126,7 +127,7 @@ class CredentialQuerySet[C: "Session | PersonalAccessToken"](models.QuerySet[C])
             self.filter(pk=credential.pk).update(last_used_at=now)
 
 
-class Session(models.Model):
+class Session(QuickRow, models.Model):
     """One login. Its tokens count while the row exists; ending it deletes the row.
 
     Of its refresh tokens only the newest counts, by `refresh_jti`.
@@ -163,7 +164,7 @@ class Session(models.Model):
         return bool(rotated)
 
 
-class PersonalAccessToken(models.Model):
+class PersonalAccessToken(QuickRow, models.Model):
     """A credential for scripts. Only its hash is kept: the token is shown once, when it is made."""
 
     class Scope(models.TextChoices):

@@ -13,6 +13,7 @@ from accounts.jobs import mail_email_changed
 from accounts.models import PersonalAccessToken, Session, User
 from accounts.passwords import checked_password, require_password
 from ultrai.exceptions import DomainError
+from ultrai.representation import RowSerializer
 from ultrai.tracing import carried
 
 
@@ -55,7 +56,7 @@ class NewPasswordField(PasswordField):
         super().__init__(min_length=settings.PASSWORD_MIN_LENGTH, **kwargs)
 
 
-class UserSerializer(serializers.ModelSerializer[User]):
+class UserSerializer(RowSerializer[User]):
     class Meta:
         model = User
         fields = ["id", "email", "username", "created_at"]
@@ -152,7 +153,7 @@ class MessageSerializer(serializers.Serializer[Any]):
     detail = serializers.CharField()
 
 
-class SessionSerializer(serializers.ModelSerializer[Session]):
+class SessionSerializer(RowSerializer[Session]):
     is_current = serializers.SerializerMethodField()
 
     class Meta:
@@ -164,7 +165,7 @@ class SessionSerializer(serializers.ModelSerializer[Session]):
         return bool(session == self.context["request"].auth)
 
 
-class PersonalAccessTokenSerializer(serializers.ModelSerializer[PersonalAccessToken]):
+class PersonalAccessTokenSerializer(RowSerializer[PersonalAccessToken]):
     """A token as lists show it: never its secret."""
 
     scopes = serializers.ListField(
@@ -215,7 +216,7 @@ class VerificationSerializer(serializers.Serializer[Any]):
     )
 
 
-class GreetedUserSerializer(serializers.ModelSerializer[User]):
+class GreetedUserSerializer(RowSerializer[User]):
     class Meta:
         model = User
         fields = ["id", "email", "username"]

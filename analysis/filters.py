@@ -12,7 +12,7 @@ class CreatedFilter(django_filters.FilterSet):
 
 
 class AnalysisFilter(CreatedFilter):
-    status = django_filters.MultipleChoiceFilter(choices=Analysis.Status.choices)
+    status = django_filters.MultipleChoiceFilter(choices=Analysis.Status.choices, distinct=False)
     mode = django_filters.ChoiceFilter(choices=Analysis.Mode.choices)
     model = django_filters.CharFilter("model_ids", "contains", help_text="Asked among others.")
     search = django_filters.CharFilter(
@@ -35,8 +35,12 @@ class AnalysisFilter(CreatedFilter):
 
 
 class ResultFilter(CreatedFilter):
-    status = django_filters.MultipleChoiceFilter(choices=AnalysisResult.Status.choices)
-    stage = django_filters.MultipleChoiceFilter(choices=AnalysisResult.Stage.choices)
+    status = django_filters.MultipleChoiceFilter(
+        choices=AnalysisResult.Status.choices, distinct=False
+    )
+    stage = django_filters.MultipleChoiceFilter(
+        choices=AnalysisResult.Stage.choices, distinct=False
+    )
     analysis = WholeNumberFilter("analysis_id")
     provider = django_filters.CharFilter("llm_provider")
     model = django_filters.CharFilter("model")

@@ -15,6 +15,7 @@ from analysis.budgets import Budget
 from analysis.providers import Completion
 from analysis.totals import ProviderTotal
 from documents.models import Document, both_or_neither
+from ultrai.compiled import QuickRow, ShapedQuerySet
 
 __all__ = ["Analysis", "AnalysisResult", "Budget", "ProviderTotal"]
 
@@ -28,7 +29,7 @@ def storable(text: str) -> str:
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
-class AnalysisQuerySet(models.QuerySet["Analysis"]):
+class AnalysisQuerySet(ShapedQuerySet["Analysis"]):
     def visible_to(self, user: User | AnonymousUser) -> Self:
         """The one place that decides whose analyses a user may see."""
         return self.filter(user=user) if user.is_authenticated else self.none()
@@ -40,14 +41,14 @@ class AnalysisQuerySet(models.QuerySet["Analysis"]):
         """Keep these leases; return those that are not lost: taken over, cancelled, deleted."""
         running = self.filter(lease__in=list(leases), status=Analysis.Status.RUNNING)
         running.update(lease_expires_at=Now() + LEASE)
-        return set(running.values_list("lease", flat=True))
+        return {lease for lease in running.values_list("lease", flat=True) if lease}
 
     def unleased(self) -> Self:
         """Those that no living worker holds."""
         return self.filter(models.Q(lease=None) | models.Q(lease_expires_at__lt=Now()))
 
 
-class Analysis(models.Model):
+class Analysis(QuickRow, models.Model):
     """One question, asked of one or many models."""
 
     class Status(models.TextChoices):
@@ -238,7 +239,7 @@ class Analysis(models.Model):
         return Analysis.objects.filter(pk=self.pk, lease=self.lease, status=self.Status.RUNNING)
 
 
-class AnalysisResultQuerySet(models.QuerySet["AnalysisResult"]):
+class AnalysisResultQuerySet(ShapedQuerySet["AnalysisResult"]):
     def visible_to(self, user: User | AnonymousUser) -> Self:
         """The one place that decides whose results a user may see."""
         return self.filter(user=user) if user.is_authenticated else self.none()
@@ -280,7 +281,7 @@ class AnalysisResultQuerySet(models.QuerySet["AnalysisResult"]):
         )
 
 
-class AnalysisResult(models.Model):
+class AnalysisResult(QuickRow, models.Model):
     """One call to one model, and what came back."""
 
     class Status(models.TextChoices):

@@ -4,7 +4,6 @@ Each takes a thread of the web process while it lasts, so at most half of them m
 wait is answered at once, and a stream with 503.
 """
 
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from django.db import close_old_connections
 
 from analysis.models import Analysis, AnalysisResult
 from ultrai.exceptions import DomainError
+from ultrai.rendering import to_json
 
 POLL_SECONDS = 0.25
 HEARTBEAT_SECONDS = 15.0
@@ -115,4 +115,4 @@ class EventStream:
 
 def event(name: str, data: Any, number: str = "") -> bytes:
     head = f"id: {number}\n" if number else ""
-    return f"{head}event: {name}\ndata: {json.dumps(data, default=str)}\n\n".encode()
+    return f"{head}event: {name}\ndata: ".encode() + to_json(data) + b"\n\n"

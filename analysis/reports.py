@@ -2,11 +2,11 @@
 
 import csv
 import io
-import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal
 
 from analysis.models import Analysis, AnalysisResult
+from ultrai.rendering import to_json
 
 type Format = Literal["md", "json", "csv"]
 
@@ -121,5 +121,5 @@ def objects(analyses: Iterable[Analysis], render: Callable[[Analysis], Any]) -> 
     """A JSON list, one analysis a line."""
     yield b"["
     for number, analysis in enumerate(analyses):
-        yield (b",\n" if number else b"\n") + json.dumps(render(analysis), default=str).encode()
+        yield (b",\n" if number else b"\n") + to_json(render(analysis))
     yield b"\n]\n"

@@ -10,6 +10,8 @@ from analysis.models import Analysis, AnalysisResult
 from analysis.providers import UnknownModel, resolve_model
 from analysis.services import draft_analysis, record_result
 from documents.models import Document
+from ultrai.fields import LongTextField
+from ultrai.representation import RowSerializer
 
 MAX_MODELS = 20
 
@@ -89,7 +91,7 @@ class AnalysisRequestSerializer(serializers.Serializer[Analysis]):
     document_id = VisibleDocumentField(
         required=False, allow_null=True, default=None, help_text="Absent: the prompt stands alone."
     )
-    prompt = serializers.CharField(max_length=200_000)
+    prompt = LongTextField(max_length=200_000)
     models = ModelListField(required=False)
     llm_provider = ModelReferenceField(
         required=False, help_text='One model, instead of `models`; "openai" is its first model.'
@@ -144,7 +146,7 @@ class RerunSerializer(serializers.Serializer[Any]):
         return list(dict.fromkeys(value))
 
 
-class ResultSerializer(serializers.ModelSerializer[AnalysisResult]):
+class ResultSerializer(RowSerializer[AnalysisResult]):
     class Meta:
         model = AnalysisResult
         fields = [
@@ -200,8 +202,8 @@ class RecordedResultSerializer(serializers.Serializer[AnalysisResult]):
     document_id = VisibleDocumentField(required=False, allow_null=True, default=None)
     llm_provider = serializers.CharField(max_length=50)
     model = serializers.CharField(max_length=200, required=False, default="")
-    prompt = serializers.CharField(max_length=200_000)
-    response = serializers.CharField(max_length=1_000_000, trim_whitespace=False)
+    prompt = LongTextField(max_length=200_000)
+    response = LongTextField(max_length=1_000_000, trim_whitespace=False)
     parameters = serializers.DictField(required=False)
 
     def create(self, validated_data: dict[str, Any]) -> AnalysisResult:
@@ -210,7 +212,7 @@ class RecordedResultSerializer(serializers.Serializer[AnalysisResult]):
         return record_result(user=user, document=document, **validated_data)
 
 
-class CoverageSerializer(serializers.ModelSerializer[Analysis]):
+class CoverageSerializer(RowSerializer[Analysis]):
     """How many characters of the document's how many the models were sent."""
 
     class Meta:
@@ -218,7 +220,7 @@ class CoverageSerializer(serializers.ModelSerializer[Analysis]):
         fields = ["characters_sent", "characters_total"]
 
 
-class AnalysisSerializer(serializers.ModelSerializer[Analysis]):
+class AnalysisSerializer(RowSerializer[Analysis]):
     """An analysis without its results, as lists show it."""
 
     document_id = serializers.IntegerField(allow_null=True, read_only=True)

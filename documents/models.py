@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from accounts.models import User
+from ultrai.compiled import QuickRow, ShapedQuerySet
 
 if TYPE_CHECKING:
     from documents.extraction import Extraction
@@ -20,7 +21,7 @@ def both_or_neither(a: models.Q, b: models.Q) -> models.Q:
     return (a & b) | (~a & ~b)
 
 
-class DocumentQuerySet(models.QuerySet["Document"]):
+class DocumentQuerySet(ShapedQuerySet["Document"]):
     def visible_to(self, user: User | AnonymousUser) -> Self:
         """The one place that decides whose documents a user may see."""
         return self.filter(user=user) if user.is_authenticated else self.none()
@@ -37,7 +38,7 @@ class DocumentQuerySet(models.QuerySet["Document"]):
         )
 
 
-class Document(models.Model):
+class Document(QuickRow, models.Model):
     """A text people ask about, and where it came from."""
 
     class Status(models.TextChoices):
@@ -222,13 +223,13 @@ class Document(models.Model):
         )
 
 
-class DocumentVersionQuerySet(models.QuerySet["DocumentVersion"]):
+class DocumentVersionQuerySet(ShapedQuerySet["DocumentVersion"]):
     def visible_to(self, user: User | AnonymousUser) -> Self:
         """The one place that decides whose versions a user may see."""
         return self.filter(user=user) if user.is_authenticated else self.none()
 
 
-class DocumentVersion(models.Model):
+class DocumentVersion(QuickRow, models.Model):
     """What a document was before its file was replaced."""
 
     # The owner, here too: it is what the usage is counted by.

@@ -4,7 +4,12 @@ from django.conf import settings
 
 from accounts.models import User
 from documents.models import DocumentUsage
+from ultrai.compiled import Parameter, Prepared
 from ultrai.exceptions import DomainError
+
+LOCKED_USAGE = Prepared(
+    lambda: DocumentUsage.objects.select_for_update().filter(user_id=Parameter("user_id"))
+)
 
 
 class QuotaExceeded(DomainError):
@@ -17,7 +22,7 @@ def lock_usage(user: User) -> DocumentUsage:
 
     Whoever locks documents as well locks them before this, so that nobody waits in a circle.
     """
-    usage = DocumentUsage.objects.select_for_update().filter(user=user).first()
+    usage = LOCKED_USAGE.first(user_id=user.pk)
     if usage is None:
         DocumentUsage.objects.bulk_create([DocumentUsage(user=user)], ignore_conflicts=True)
         usage = DocumentUsage.objects.select_for_update().get(user=user)

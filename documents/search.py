@@ -44,6 +44,11 @@ def passages(text: str, *, has_pages: bool) -> Iterator[tuple[int | None, str]]:
 def index_text(document: Document, text: str, *, has_pages: bool) -> None:
     """Have the document found by this text, and by no other."""
     Passage.objects.filter(document=document).delete()
+    add_passages(document, text, has_pages=has_pages)
+
+
+def add_passages(document: Document, text: str, *, has_pages: bool) -> None:
+    """Index the text of a document that has no passages yet."""
     Passage.objects.bulk_create(
         (
             Passage(

@@ -7,10 +7,12 @@ from rest_framework import serializers
 
 from documents.models import Document, DocumentVersion
 from documents.services import safe_filename
+from ultrai.fields import LongTextField
 from ultrai.parameters import ChosenFieldsMixin
+from ultrai.representation import RowSerializer
 
 
-class DocumentSerializer(ChosenFieldsMixin, serializers.ModelSerializer[Document]):
+class DocumentSerializer(ChosenFieldsMixin, RowSerializer[Document]):
     """A document without its text, as lists show it; its name and its last day can be changed."""
 
     class Meta:
@@ -93,7 +95,7 @@ class DocumentTextSerializer(OnDuplicateSerializer):
     """A document sent as JSON."""
 
     filename = serializers.CharField(max_length=255)
-    content = serializers.CharField(allow_blank=True, trim_whitespace=False)
+    content = LongTextField(allow_blank=True, trim_whitespace=False)
 
 
 class DocumentUploadSerializer(OnDuplicateSerializer):
@@ -133,7 +135,7 @@ class PageSerializer(serializers.Serializer[Any]):
     content = serializers.CharField()
 
 
-class VersionSerializer(serializers.ModelSerializer[DocumentVersion]):
+class VersionSerializer(RowSerializer[DocumentVersion]):
     """What a document was before its file was replaced."""
 
     class Meta:

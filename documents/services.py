@@ -19,9 +19,10 @@ from documents.extraction import PLAIN_TEXT, decode_text
 from documents.extraction.formats import extractor
 from documents.models import Document, DocumentUsage, DocumentVersion, FilePart
 from documents.quotas import lock_usage, refuse_over_quota
-from documents.search import index_text
+from documents.search import add_passages, index_text
 from documents.storage import has_file, write_file
 from documents.uploads import refuse_too_large, sha256_of, type_of
+from ultrai.compiled import Parameter, Prepared
 from ultrai.exceptions import DomainError
 from ultrai.tracing import carried
 
@@ -29,6 +30,17 @@ from ultrai.tracing import carried
 READ_AT_ONCE_BYTES = 1024 * 1024
 JOINERS = "\u200c\u200d"  # invisible, but Persian and many emoji are not readable without them
 WINDOWS_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
+
+
+TWIN = Prepared(
+    lambda: (
+        Document.objects.filter(user_id=Parameter("user_id"), sha256=Parameter("sha256"))
+        .defer("content")
+        .order_by(
+            Case(When(status=Document.Status.FAILED, then=Value(1)), default=Value(0)), "-id"
+        )[:1]
+    )
+)
 
 
 class NothingToExtract(DomainError):
@@ -151,7 +163,7 @@ def next_document_id() -> int:
 def make_readable(document: Document) -> None:
     """Index the text that is there, or have the worker read the file."""
     if document.content is not None:
-        index_text(document, document.content, has_pages=False)
+        add_passages(document, document.content, has_pages=False)
     else:
         queue_extraction(document)
 
@@ -167,9 +179,7 @@ def queue_extraction(document: Document, *, priority: int = 0) -> None:
 
 def twin_of(document: Document) -> Document | None:
     """Return the user's document with the same bytes; one that was read before one that failed."""
-    failed_last = Case(When(status=Document.Status.FAILED, then=Value(1)), default=Value(0))
-    twins = Document.objects.filter(user_id=document.user_id, sha256=document.sha256)
-    return twins.defer("content").order_by(failed_last, "-id").first()
+    return TWIN.first(user_id=document.user_id, sha256=document.sha256)
 
 
 def found_again(document: Document) -> Stored:

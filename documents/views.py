@@ -3,7 +3,6 @@ from typing import Any
 from django.db.models import F, Func, QuerySet, TextField, Value
 from django.http import Http404
 from django.http.response import HttpResponseBase
-from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import (
     OpenApiParameter,
@@ -42,6 +41,7 @@ from documents.serializers import (
 from documents.uploads import UploadParser
 from documents.version_views import VersionActions
 from ultrai.exceptions import DomainError
+from ultrai.filters import FilterBackend
 from ultrai.parameters import FIELDS_PARAMETER, QueryParametersMixin
 from ultrai.parsing import StrictJSONParser
 from ultrai.problems import problem
@@ -90,7 +90,7 @@ class DocumentViewSet(
     queryset = Document.objects.none()
     lookup_value_converter = "int"
     parser_classes = [StrictJSONParser, UploadParser]
-    filter_backends = [DjangoFilterBackend, SearchBackend]
+    filter_backends = [FilterBackend, SearchBackend]
     filterset_class = DocumentFilter
     query_parameters = {
         "list": ["search"],

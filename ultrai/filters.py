@@ -1,11 +1,14 @@
 """Filters for the lists of every app, strict about what they take."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import django_filters
 from django import forms
+from django.db.models import QuerySet
 from django_filters.fields import IsoDateTimeField
+from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import extend_schema_field
 
 
@@ -26,3 +29,23 @@ class TimeFilter(django_filters.IsoDateTimeFilter):
 @extend_schema_field(int)
 class WholeNumberFilter(django_filters.NumberFilter):
     field_class = forms.IntegerField  # type: ignore[assignment]  # its stubs know no other
+
+
+class FilterBackend(DjangoFilterBackend):
+    """Makes of a view's filters those that the request uses: each is a field of a form."""
+
+    def get_filterset(self, request: Any, queryset: QuerySet[Any], view: Any) -> Any:
+        filters: Any = self.get_filterset_class(view, queryset)
+        used = filters.base_filters.keys() & request.query_params.keys() if filters else None
+        if not used:
+            return None
+        arguments = self.get_filterset_kwargs(request, queryset, view)
+        return narrowed(filters, frozenset(used))(**arguments)
+
+
+@lru_cache(maxsize=1_000)
+def narrowed(filters: type[django_filters.FilterSet], names: frozenset[str]) -> Any:
+    """The filter set with these of its filters alone."""
+    narrow: Any = type(filters.__name__, (filters,), {})
+    narrow.base_filters = {n: f for n, f in filters.base_filters.items() if n in names}
+    return narrow

@@ -1,37 +1,18 @@
 """How a list is cut: by cursors, in a stable order."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from django.core import signing
-from django.db.models import BooleanField, F, Func, QuerySet, Value
+from django.db.models import F, QuerySet, Value
 from rest_framework import exceptions
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.utils.urls import replace_query_param
 
-
-class RowComparison(Func):
-    """`(a, b) < (x, y)`: one condition that a multi-column index can follow."""
-
-    output_field = BooleanField()
-
-    def __init__(self, left: Sequence[Any], operator: str, right: Sequence[Any]) -> None:
-        super().__init__(*left, *right)
-        self.operator = operator
-
-    def as_sql(  # type: ignore[override]  # without Func's template
-        self, compiler: Any, connection: Any, **_: Any
-    ) -> tuple[str, tuple[Any, ...]]:
-        compiled = [compiler.compile(expression) for expression in self.get_source_expressions()]
-        half = len(compiled) // 2
-        left, right = (
-            ", ".join(sql for sql, _ in part) for part in (compiled[:half], compiled[half:])
-        )
-        params = tuple(value for _, values in compiled for value in values)
-        return f"({left}) {self.operator} ({right})", params
+from ultrai.compiled import RowComparison
 
 
 def as_json(value: Any) -> int | str:

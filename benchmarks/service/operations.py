@@ -1,0 +1,174 @@
+"""What is measured: one kind of request each, sent for many users in turn."""
+
+import json
+import random
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
+from django.db.models import F, Max
+
+from accounts.models import User
+from accounts.tokens import start_session
+from benchmarks.service.seeding import MEASURED_USERS
+from benchmarks.service.texts import Texts
+from documents.models import Document
+from ultrai.pages import CursorPages
+
+PASSWORD = "a password of the benchmark's"
+UNIQUE = "UNIQUE"  # in a body: becomes something else in each request
+
+
+class Request(NamedTuple):
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: str | None = None
+    status: int = 200
+
+
+class Operation(NamedTuple):
+    name: str
+    requests: list[Request]
+    has_ceiling: bool = False  # whether the bare application knows it
+
+
+class Client(NamedTuple):
+    """One of the users who send requests, with what they have."""
+
+    user: User
+    token: str
+    documents: list[int]  # some of their ids
+
+    def request(
+        self, method: str, path: str, body: dict[str, Any] | None = None, status: int = 200
+    ) -> Request:
+        headers = {"Authorization": f"Bearer {self.token}", "X-Forwarded-Proto": "https"}
+        if body is None:
+            return Request(method, path, headers, None, status)
+        headers["Content-Type"] = "application/json"
+        return Request(method, path, headers, json.dumps(body), status)
+
+
+def clients() -> list[Client]:
+    """Log the measured users in."""
+    chance = random.Random(1)
+    found = []
+    for user in User.objects.filter(pk__lte=MEASURED_USERS).order_by("pk"):
+        if not user.has_usable_password():
+            user.set_password(PASSWORD)
+            user.save()
+        of = Document.objects.filter(user=user).order_by("pk")
+        some = list(of.values_list("pk", flat=True)[:20_000])
+        token = start_session(user, client="benchmark").access_token
+        found.append(Client(user, token, chance.sample(some, 20)))
+    return found
+
+
+def operations() -> list[Operation]:
+    texts = Texts()
+    words = texts.searched_words(20)
+    users = clients()
+    content = texts.document(0)
+
+    def for_each(make: Callable[[Client, int], Request]) -> list[Request]:
+        return [make(client, place) for place in range(4) for client in users]
+
+    def question(client: Client, place: int) -> dict[str, Any]:
+        document = client.documents[place]
+        return {"document_id": document, "models": ["builtin:summary"], "prompt": "What is it?"}
+
+    return [
+        Operation("login", for_each(log_in)),
+        Operation("list", for_each(lambda c, _: c.request("GET", "/documents")), True),
+        Operation("list deep", for_each(lambda c, _: c.request("GET", deep_page(c)))),
+        Operation(
+            "detail", for_each(lambda c, n: c.request("GET", f"/documents/{c.documents[n]}")), True
+        ),
+        Operation(
+            "search",
+            for_each(
+                lambda c, n: c.request("GET", f"/documents?search={words[(c.user.pk + n) % 20]}")
+            ),
+        ),
+        Operation(
+            "create",
+            for_each(
+                lambda c, _: c.request(
+                    "POST",
+                    "/documents",
+                    {"filename": "benchmark.txt", "content": f"{UNIQUE} {content}"},
+                    201,
+                )
+            ),
+            True,
+        ),
+        Operation(
+            "analysis create",
+            for_each(lambda c, n: c.request("POST", "/analyses", question(c, n), 202)),
+        ),
+        Operation(
+            "analysis detail",
+            for_each(lambda c, n: c.request("GET", f"/analyses/{c.documents[n]}")),
+        ),
+        Operation(
+            "results filtered",
+            for_each(lambda c, _: c.request("GET", "/results?status=succeeded&provider=google")),
+        ),
+        Operation("admin results", [admin_results(users[0])]),
+    ]
+
+
+def log_in(client: Client, _: int) -> Request:
+    body = json.dumps({"email": client.user.email, "password": PASSWORD})
+    headers = {"Content-Type": "application/json", "X-Forwarded-Proto": "https"}
+    return Request("POST", "/auth/login", headers, body)
+
+
+def deep_page(client: Client) -> str:
+    """The page in the middle of what the user has: `next` as the service would have written it."""
+    ids = Document.objects.filter(user=client.user).order_by("-id").values_list("id", flat=True)
+    pages = CursorPages()
+    pages.order, pages.url = "-id", "/documents"
+    return pages.link([ids[ids.count() // 2]], is_backward=False) or ""
+
+
+def admin_results(client: Client) -> Request:
+    user = client.user
+    User.objects.filter(pk=user.pk).update(is_staff=True, is_superuser=True)
+    session = SessionStore()
+    session[SESSION_KEY] = str(user.pk)
+    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session.create()
+    cookie = f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
+    headers = {"Cookie": cookie, "X-Forwarded-Proto": "https"}
+    return Request("GET", "/admin/analysis/analysisresult/", headers)
+
+
+class Seeded(NamedTuple):
+    """The last ids of the seed: whatever comes after them was made by the measuring."""
+
+    document: int
+    analysis: int
+
+    @classmethod
+    def now(cls) -> "Seeded":
+        from analysis.models import Analysis
+
+        last = [
+            model.objects.aggregate(last=Max(F("id")))["last"] for model in (Document, Analysis)
+        ]
+        return cls(*last)
+
+    def restore(self) -> None:
+        """Delete what the measuring has made."""
+        from django.db import connection
+
+        with connection.cursor() as cursor:
+            cursor.execute("TRUNCATE procrastinate_jobs CASCADE")
+            cursor.execute("DELETE FROM analyses WHERE id > %s", [self.analysis])
+            cursor.execute("DELETE FROM documents WHERE id > %s", [self.document])
+            cursor.execute("DELETE FROM user_sessions WHERE client NOT IN ('benchmark')")

@@ -1,0 +1,56 @@
+"""Starts what is measured as it runs in production: gunicorn, two processes."""
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+SERVICE = "ultrai.wsgi"
+CEILING = "benchmarks.service.ceiling:application"
+PROCESSES = 2
+
+
+@contextmanager
+def gunicorn(application: str) -> Iterator[int]:
+    """Run it on a free port of this machine; yields the port once somebody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    command = [sys.executable, "-m", "gunicorn", "-c", "python:ultrai.gunicorn_conf"]
+    options = [f"--bind=127.0.0.1:{port}", f"--workers={PROCESSES}", "--log-level=warning"]
+    # Restarting in the middle would be measured as a slow request.
+    options += ["--max-requests=0"]
+    with subprocess.Popen(
+        [*command, *options, application], cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}
+    ) as server:
+        try:
+            wait_for(port, server)
+            yield port
+        finally:
+            server.terminate()
+
+
+def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            connection.request("GET", "/health/live")
+            connection.getresponse()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise SystemExit("gunicorn did not start.")
+
+
+def memory_of(pid: int) -> int:
+    """Resident memory of a process, in MB."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") // 1_000_000
