@@ -85,6 +85,7 @@ class ParametersSerializer(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
 
+@extend_schema_serializer(component_name="NewAnalysis")
 class AnalysisRequestSerializer(serializers.Serializer[Analysis]):
     """What can be asked, and estimated."""
 

@@ -206,7 +206,7 @@ class DocumentViewSet(
 
     # One document
 
-    @extend_schema(request=DocumentSerializer, responses=DocumentSerializer)
+    @extend_schema(request={"application/json": DocumentSerializer}, responses=DocumentSerializer)
     def partial_update(self, request: Request, pk: int) -> Response:
         """Rename the document, or say how long it is kept."""
         document = self.get_object()
@@ -276,7 +276,11 @@ class DocumentViewSet(
 
     # Many documents
 
-    @extend_schema(request=DocumentIdsSerializer, responses=DeletedSerializer, filters=False)
+    @extend_schema(
+        request={"application/json": DocumentIdsSerializer},
+        responses=DeletedSerializer,
+        filters=False,
+    )
     @action(["post"], detail=False, url_path="delete", url_name="bulk-delete")
     def bulk_delete(self, request: Request) -> Response:
         """Delete documents with all that hangs on them, all at once."""

@@ -1,8 +1,10 @@
 """What the schema generator cannot see: the shape of errors, and which operations have them."""
 
+from http import HTTPStatus
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import get_doc
 from rest_framework import serializers
 
 from ultrai.operations import find
@@ -41,6 +43,7 @@ DESCRIPTIONS = {
     "415": "The media type is not one this endpoint reads.",
     "429": "Too many requests; try again after `Retry-After` seconds.",
     "503": "The database is away; try again after `Retry-After` seconds.",
+    "507": "The quota is used up; `detail` has the figures.",
 }
 
 
@@ -53,6 +56,11 @@ class Schema(AutoSchema):
 
     def get_summary(self) -> str:
         return find(self.method, self.path).summary
+
+    def get_description(self) -> str:  # type: ignore[override]  # drf-spectacular's, not DRF's
+        """What the operation itself says; drf-spectacular falls back on what its view does."""
+        action: str = self.view.action  # type: ignore[attr-defined]  # all views are viewsets
+        return str(get_doc(getattr(self.view, action)))
 
     def get_tags(self) -> list[str]:
         return [find(self.method, self.path).tag]
@@ -91,6 +99,8 @@ def describe_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     for path, operations in result["paths"].items():
         for method, operation in operations.items():
+            for status, answer in operation["responses"].items():
+                answer["description"] = answer["description"] or HTTPStatus(int(status)).phrase
             for status in sorted(problems_of(path, method, operation)):
                 operation["responses"].setdefault(
                     status, {"description": DESCRIPTIONS[status], "content": content}
@@ -104,13 +114,15 @@ def problems_of(path: str, method: str, operation: dict[str, Any]) -> set[str]:
     places = {parameter["in"] for parameter in operation.get("parameters", [])}
     rules = {
         ("400", "411", "413", "415"): "requestBody" in operation,
-        ("400",): bool(places & {"query", "header"}),
+        # A personal access token is no session to log out of.
+        ("400",): bool(places & {"query", "header"}) or path == "/auth/logout",
         # Login and refresh need no token, and still answer 401 to a wrong one.
         ("401",): is_closed or path in {"/auth/login", "/auth/refresh"},
         ("402",): path.startswith("/analyses") and "202" in operation["responses"],
         ("403",): is_closed,
         ("404",): "{" in path,
         ("409",): (is_closed and method != "get") or "/pages/" in path,
+        ("507",): "multipart/form-data" in operation.get("requestBody", {}).get("content", {}),
         ("429", "503"): not path.startswith("/health") and path != "/",
     }
     return {status for statuses, holds in rules.items() if holds for status in statuses}

@@ -39,7 +39,9 @@ class Api:
         self.url = url.rstrip("/")
         self.file = CredentialsFile(self.url)
         self.given = Credentials(token) if token else None
-        self.http = httpx2.Client(base_url=self.url, timeout=TIMEOUT)
+        self.http = httpx2.Client(
+            base_url=self.url, timeout=TIMEOUT, headers={"User-Agent": "ultrai-client"}
+        )
 
     # Tokens
 

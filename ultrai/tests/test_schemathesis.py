@@ -189,6 +189,7 @@ def with_real_values(case, user):
         "refresh_token": lambda: start_session(user).refresh_token,
         "token": lambda: reset_token(user),
         "expires_at": lambda: "2100-01-01T00:00:00Z",
+        "delete_after": lambda: "2100-01-01",
         "document_id": lambda: make_document(user).pk,
         "models": lambda: models,
         "llm_provider": lambda: "builtin",
