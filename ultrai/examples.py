@@ -16,6 +16,7 @@ SHA256 = "9b1d4f0f1c0c6d4e0a7f6ab1f5a1b0c7c9f0e8d3b2a1908f7e6d5c4b3a291807"
 
 VALUES: dict[str, Any] = {
     "id": 1,
+    "request_id": "0f8a3c5e7b9d4f6080a1c2e3d4f5a6b7",
     "created_at": TIME,
     "updated_at": TIME,
     "started_at": TIME,
