@@ -32,8 +32,8 @@ check: .venv/installed docs
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	git diff --exit-code -- docs/openapi.yaml docs/schema.md
 	@if [ -f $(RENDER_SCHEMA) ]; \
-	then $(BIN)/check-jsonschema --schemafile $(RENDER_SCHEMA) render.yaml; \
-	else echo "NOTICE: render.yaml was not checked: $(RENDER_SCHEMA) is not here"; fi
+	then $(BIN)/check-jsonschema --schemafile $(RENDER_SCHEMA) render.yaml render.free.yaml; \
+	else echo "NOTICE: render.yaml and render.free.yaml were not checked: $(RENDER_SCHEMA) is not here"; fi
 
 # What is generated and committed; `make check` fails when it is stale.
 docs: .venv/installed

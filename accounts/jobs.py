@@ -67,7 +67,7 @@ async def mail_email_changed(old: str, new: str) -> None:
     await send("Your UltrAI email was changed", EMAIL_CHANGED_TEXT.format(old=old, new=new), old)
 
 
-@app.periodic(cron="47 3 * * *")
+@app.periodic(cron="47 * * * *")  # hourly: a service that sleeps at night has no nightly job
 @app.task(name="accounts.clean", queue="upkeep", queueing_lock="clean_sessions")
 async def delete_what_is_over(timestamp: int) -> None:
     """Forget sessions whose time is over, those of browsers in the admin too, and old keys."""

@@ -22,7 +22,8 @@ from contextlib import contextmanager
 from http.client import HTTPConnection
 from typing import Any
 
-from ultrai.development import BASE_DIR, prepare
+from ultrai.development import prepare
+from ultrai.supervisor import BASE_DIR
 
 PASSWORD = secrets.token_urlsafe(24)
 

@@ -49,7 +49,11 @@ async def extract_document(context: JobContext, document_id: int) -> None:
         await in_database(document.fail_extraction, "internal_error", message)
         return
     data = await in_database(bytes_of, document)
-    limits = replace(DEFAULT_LIMITS, ocr_languages=settings.OCR_LANGUAGES)
+    limits = replace(
+        DEFAULT_LIMITS,
+        memory_bytes=settings.EXTRACTION_BYTES,
+        ocr_languages=settings.OCR_LANGUAGES,
+    )
     started = time.monotonic()
     outcome = "succeeded"
     try:

@@ -1,3 +1,4 @@
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
@@ -29,6 +30,17 @@ class DocumentQuerySet(ShapedQuerySet["Document"]):
     def held(self) -> Self:
         """Those under a legal hold, which nobody can delete."""
         return self.filter(legal_hold_at__isnull=False)
+
+    def past_their_own_day(self, today: date) -> Self:
+        """Those that their owners wanted to keep until a day that is over."""
+        return self.filter(delete_after__lt=today)
+
+    def older_than(self, moment: datetime) -> Self:
+        """Those whose file came before then, and whose owners did not name a day."""
+        replaced = DocumentVersion.objects.filter(
+            document=models.OuterRef("pk"), replaced_at__gte=moment
+        )
+        return self.filter(~models.Exists(replaced), delete_after=None, created_at__lt=moment)
 
     def to_be_read(self) -> Self:
         """Those whose file the worker is still to read, for the first time or again."""

@@ -81,8 +81,9 @@ CORS_ALLOW_HEADERS = [
 WEB_CONCURRENCY = env_int("WEB_CONCURRENCY", 2, minimum=1, maximum=256)  # gunicorn processes
 WEB_THREADS = env_int("WEB_THREADS", 8, minimum=1, maximum=256)  # threads in each of them
 WORKER_CONCURRENCY = env_int("WORKER_CONCURRENCY", 200, minimum=1, maximum=2_000)  # jobs at once
-# Files read at once by a worker; each may take a core and 400 MiB.
+# Files read at once by a worker; each may take a core and so much memory.
 EXTRACTION_CONCURRENCY = env_int("EXTRACTION_CONCURRENCY", 2, minimum=1, maximum=64)
+EXTRACTION_BYTES = env_int("EXTRACTION_MB", 400, minimum=100, maximum=100_000) * 1024 * 1024
 # How long a stopping worker lets its jobs finish; the rest is queued again. The platform kills
 # 30 s after SIGTERM.
 WORKER_GRACE_SECONDS = env_int("WORKER_GRACE_SECONDS", 20, maximum=3_600)
@@ -108,6 +109,7 @@ INSTALLED_APPS = [
     "accounts",
     "documents",
     "analysis",
+    "upkeep",
 ]
 
 MIDDLEWARE = [
@@ -260,6 +262,9 @@ MAX_REQUEST_BYTES = max(MAX_REQUEST_BYTES, MAX_UPLOAD_BYTES)
 # What one user may keep; versions count as bytes.
 QUOTA_DOCUMENTS = env_int("QUOTA_DOCUMENTS", 2_000_000, maximum=100_000_000)
 QUOTA_BYTES = env_int("QUOTA_MB", 10_240, maximum=100_000_000) * 1024 * 1024
+# How long documents and analyses are kept; 0: for ever.
+DOCUMENT_RETENTION_DAYS = env_int("DOCUMENT_RETENTION_DAYS", 0, maximum=36_500)
+ANALYSIS_RETENTION_DAYS = env_int("ANALYSIS_RETENTION_DAYS", 0, maximum=36_500)
 # PostgreSQL's text search configurations, as of version 15.
 SEARCH_LANGUAGES = (
     "simple arabic armenian basque catalan danish dutch english finnish french german greek hindi"

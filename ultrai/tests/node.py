@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ultrai.development import BASE_DIR
+from ultrai.supervisor import BASE_DIR
 
 
 def node_command(script: str) -> list[str]:
