@@ -48,12 +48,11 @@ def limit_of(user: User) -> Decimal | None:
     return own if own is not None else settings.MONTHLY_BUDGET_USD
 
 
-def reserve(user: User, amount: Decimal) -> None:
+def reserve(user: User, amount: Decimal, month: date) -> None:
     """Set aside for calls to be made. Of requests that race for the last cent one succeeds.
 
     Raises BudgetExceeded with the figures. Runs in the caller's transaction.
     """
-    month = this_month()
     Budget.objects.get_or_create(user=user, month=month)
     rows = Budget.objects.filter(user=user, month=month)
     limit = limit_of(user)
@@ -67,12 +66,9 @@ def reserve(user: User, amount: Decimal) -> None:
         )
 
 
-def settle(user_id: int, *, reserved: Decimal, spent: Decimal) -> None:
-    """Turn what was set aside into what it did cost."""
-    month = this_month()
+def settle(user_id: int, month: date, *, reserved: Decimal, spent: Decimal) -> None:
+    """Turn what was set aside in a month into what it did cost: in that month, whenever it ends."""
     Budget.objects.get_or_create(user_id=user_id, month=month)
-    # What was set aside last month and is settled now leaves this month's rest untouched.
     Budget.objects.filter(user_id=user_id, month=month).update(
-        spent_usd=F("spent_usd") + spent,
-        reserved_usd=models.functions.Greatest(F("reserved_usd") - reserved, Decimal(0)),
+        spent_usd=F("spent_usd") + spent, reserved_usd=F("reserved_usd") - reserved
     )

@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 from procrastinate.contrib.django import app
@@ -125,7 +126,9 @@ def reserve(analysis: Analysis, question: pipeline.Question) -> None:
     money.reserve(analysis, analysis.user, question)
 
 
+@transaction.atomic
 def finish(analysis: Analysis, status: Analysis.Status, **outcome: object) -> None:
+    """End it and book its cost together: a worker killed in between would leave money set aside."""
     if not analysis.finish(status, **outcome):
         return
     money.settle(analysis.pk)

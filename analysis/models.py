@@ -1,6 +1,6 @@
 import uuid
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Self
 
@@ -94,6 +94,7 @@ class Analysis(QuickRow, models.Model):
     estimated_cost_usd = models.DecimalField(max_digits=14, decimal_places=8, null=True)
     settled_usd = models.DecimalField(max_digits=14, decimal_places=8, default=0, db_default=0)
     reserved_usd = models.DecimalField(max_digits=14, decimal_places=8, default=0, db_default=0)
+    reserved_month = models.DateField(null=True)  # whose budget that is, and pays what it cost
     max_cost_usd = models.DecimalField(max_digits=14, decimal_places=8, null=True)
     # What came out besides the answers; null: nothing usable.
     ranking = models.JSONField(null=True)
@@ -199,6 +200,13 @@ class Analysis(QuickRow, models.Model):
             characters_sent=characters_sent,
             characters_total=len(document.content or ""),
         )
+
+    def note_reserved(self, amount: Decimal, month: date) -> bool:
+        """Record that more is set aside; False when the lease was lost, and nothing is changed."""
+        noted = self._held().update(
+            reserved_usd=models.F("reserved_usd") + amount, reserved_month=month
+        )
+        return bool(noted)
 
     def finish(self, status: Status, **outcome: Any) -> bool:
         """End with this status; False when the lease was lost, and nothing is changed."""

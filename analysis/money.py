@@ -72,10 +72,25 @@ def reserve(analysis: Analysis, user: User, question: Question) -> None:
         raise OverMaxCost(
             f"This may cost {found.cost_usd:.4f} USD, more than `max_cost_usd` of {limit:.4f}."
         )
-    budgets.reserve(user, found.cost_usd)
+    month = budgets.this_month()
+    budgets.reserve(user, found.cost_usd, month)
     analysis.estimated_cost_usd = found.cost_usd
-    analysis.reserved_usd = found.cost_usd
-    analysis.save(update_fields=["estimated_cost_usd", "reserved_usd"])
+    analysis.reserved_usd, analysis.reserved_month = found.cost_usd, month
+    analysis.save(update_fields=["estimated_cost_usd", "reserved_usd", "reserved_month"])
+
+
+@transaction.atomic
+def reserve_more(analysis: Analysis, amount: Decimal) -> bool:
+    """Set aside for calls that were not planned, while the analysis runs.
+
+    False when its lease was lost. Raises BudgetExceeded.
+    """
+    month = analysis.reserved_month or budgets.this_month()
+    if not analysis.note_reserved(amount, month):
+        return False
+    budgets.reserve(analysis.user, amount, month)
+    analysis.reserved_usd, analysis.reserved_month = analysis.reserved_usd + amount, month
+    return True
 
 
 @transaction.atomic
@@ -89,6 +104,7 @@ def settle(analysis_id: int) -> None:
         return
     budgets.settle(
         analysis.user_id,
+        analysis.reserved_month or budgets.this_month(),
         reserved=analysis.reserved_usd,
         spent=total - analysis.settled_usd,
     )

@@ -4,6 +4,7 @@ import threading
 import pytest
 from django.urls import reverse
 
+from analysis.providers import ProviderConfig
 from analysis.tests.aimock import running_aimock
 from analysis.tests.four_providers import Server, configure
 from analysis.tests.peers import running_peer
@@ -32,6 +33,26 @@ def ask(alice, client_of):
 def read(alice, client_of):
     """GET one analysis of Alice's."""
     return lambda pk: client_of(alice).get(reverse("analysis-detail", args=[pk])).json()
+
+
+@pytest.fixture
+def do(alice, client_of):
+    """POST an action on an analysis."""
+
+    def do(action, pk, **body):
+        return client_of(alice).post(reverse(f"analysis-{action}", args=[pk]), body)
+
+    return do
+
+
+@pytest.fixture
+def openai(settings, llmock):
+    settings.LLM_PROVIDERS = {
+        "openai": ProviderConfig(
+            "openai", "openai", "sk-x", llmock.base_url("openai"), ("gpt-4.1",)
+        )
+    }
+    return llmock
 
 
 @pytest.fixture

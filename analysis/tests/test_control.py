@@ -6,32 +6,11 @@ import pytest
 from django.urls import reverse
 
 from analysis.models import Analysis, AnalysisResult, Budget
-from analysis.providers import ProviderConfig
 from analysis.tests.factories import make_analysis
 from documents.tests.factories import make_document
 
 LIST = reverse("analysis-list")
 PRICED = "openai:gpt-4.1"  # in the bundled price list, at 2 and 8 USD a million tokens
-
-
-@pytest.fixture
-def do(alice, client_of):
-    """POST an action on an analysis."""
-
-    def do(action, pk, **body):
-        return client_of(alice).post(reverse(f"analysis-{action}", args=[pk]), body)
-
-    return do
-
-
-@pytest.fixture
-def openai(settings, llmock):
-    settings.LLM_PROVIDERS = {
-        "openai": ProviderConfig(
-            "openai", "openai", "sk-x", llmock.base_url("openai"), ("gpt-4.1",)
-        )
-    }
-    return llmock
 
 
 def test_retry_repeats_only_what_failed(ask, read, run_jobs, peer, do):
