@@ -21,7 +21,7 @@ PRODUCTION := DEBUG=False ALLOWED_HOSTS=api.example.com DATABASE_URL=postgresql:
 run: .venv/installed
 	@exec $(BIN)/python -m ultrai.development
 
-test: .venv/installed $(if $(NPM),node_modules/.installed)
+test: .venv/installed .venv-clients/installed $(if $(NPM),node_modules/.installed)
 	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal
 
 check: .venv/installed docs
@@ -55,6 +55,12 @@ format: .venv/installed
 	@test -n "$(PYTHON)" || { echo "Python 3.12 or newer is needed: install it, or say make PYTHON=/path/to/python3"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+# The generator of clients, whose pins are not ours.
+.venv-clients/installed: requirements-clients.txt
+	$(PYTHON) -m venv .venv-clients
+	.venv-clients/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-clients.txt
 	@touch $@
 
 node_modules/.installed: package.json package-lock.json .npmrc
