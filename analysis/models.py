@@ -410,10 +410,11 @@ class AnalysisResult(QuickRow, models.Model):
     def __str__(self) -> str:
         return f"{self.model} in {self.stage} of analysis {self.analysis_id}"
 
-    def start(self, lease: uuid.UUID) -> bool:
+    def start(self, lease: uuid.UUID, **about: Any) -> bool:
         """A request is about to be sent. It counts before it is: it may be billed from here on."""
         return self._record(
             lease,
+            **about,
             status=self.Status.RUNNING,
             attempts=models.F("attempts") + 1,
             started_at=Coalesce("started_at", Now()),
@@ -433,11 +434,12 @@ class AnalysisResult(QuickRow, models.Model):
             finished_at=Now(),
         )
 
-    def reuse(self, lease: uuid.UUID, earlier: "AnalysisResult") -> bool:
+    def reuse(self, lease: uuid.UUID, earlier: "AnalysisResult", **about: Any) -> bool:
         """Take over the answer that an equal call was given before: nothing is sent or paid."""
         return self._record(
             lease,
             status=self.Status.SUCCEEDED,
+            **about,
             cached=True,
             response=earlier.response,
             resolved_model=earlier.resolved_model,

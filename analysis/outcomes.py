@@ -2,6 +2,7 @@
 
 import logging
 import uuid
+from typing import Any
 
 from django.db import transaction
 
@@ -29,10 +30,10 @@ def succeed(row: AnalysisResult, lease: uuid.UUID, completion: Completion, laten
     return True
 
 
-def reuse(row: AnalysisResult, lease: uuid.UUID, earlier: AnalysisResult) -> bool:
+def reuse(row: AnalysisResult, lease: uuid.UUID, earlier: AnalysisResult, **about: Any) -> bool:
     """Take over an earlier answer; False when the lease was lost."""
     with transaction.atomic():
-        if not row.reuse(lease, earlier):
+        if not row.reuse(lease, earlier, **about):
             return False
         count_call(row.llm_provider, "cached", latency_ms=0)
     log(row, "cached", 0)

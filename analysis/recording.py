@@ -44,6 +44,7 @@ class RecordedCalls:
         self.rows: dict[tuple[str, str, int], AnalysisResult] = {}
         self.spent = Decimal(0)
         self.committed = Decimal(0)  # what calls in flight may cost
+        self.in_turn = asyncio.Lock()  # parts get their rows in order
 
     def load(self) -> None:
         """Read what earlier runs have done; requests they left open may have been billed."""
@@ -66,19 +67,22 @@ class RecordedCalls:
         if row.status == AnalysisResult.Status.FAILED:
             return None
         key = self._cache_key(call)
-        await in_database(row.note, self.lease, sent=sent_text(call.messages), cache_key=key)
-        if text := await self._cached(row, key):
+        # Written along with what happens to the call: each write is paid a thousand times.
+        about = {"sent": sent_text(call.messages), "cache_key": key}
+        if text := await self._cached(row, key, about):
             return text
-        return await self._ask(call, row)
+        return await self._ask(call, row, about)
 
-    async def _ask(self, call: pipeline.Call, row: AnalysisResult) -> str | None:
+    async def _ask(
+        self, call: pipeline.Call, row: AnalysisResult, about: Mapping[str, Any]
+    ) -> str | None:
         planned = self._planned(call)
         for request in count(1):
             started = time.monotonic()
             try:
                 with self._within_cost(planned):
                     async with gate(call.model, planned.tokens) as passage:
-                        if not await in_database(row.start, self.lease):
+                        if not await in_database(row.start, self.lease, **about):
                             raise LeaseLost
                         started = time.monotonic()
                         completion = await complete(
@@ -126,10 +130,11 @@ class RecordedCalls:
     async def _row(self, call: pipeline.Call) -> AnalysisResult:
         """Return the call's row; a call that was not planned (another synthesizer) gets one."""
         key = (call.stage, call.model, call.part)
-        if key not in self.rows:
-            row = self.analysis.new_result(call.stage, call.model, call.part)
-            await in_database(row.save)
-            self.rows[key] = row
+        async with self.in_turn:
+            if key not in self.rows:
+                row = self.analysis.new_result(call.stage, call.model, call.part)
+                await in_database(row.save)
+                self.rows[key] = row
         return self.rows[key]
 
     def _planned(self, call: pipeline.Call) -> pipeline.PlannedCall:
@@ -166,14 +171,14 @@ class RecordedCalls:
         text = json.dumps([call.model, parameters, messages], sort_keys=True)
         return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
-    async def _cached(self, row: AnalysisResult, key: str) -> str | None:
+    async def _cached(self, row: AnalysisResult, key: str, about: Mapping[str, Any]) -> str | None:
         """Reuse the newest answer that this user was given to an equal call."""
         if not key:
             return None
         earlier = await in_database(AnalysisResult.objects.reusable(row.user_id, key).first)
         if earlier is None or earlier.response is None:
             return None
-        if not await in_database(outcomes.reuse, row, self.lease, earlier):
+        if not await in_database(outcomes.reuse, row, self.lease, earlier, **about):
             raise LeaseLost
         return earlier.response
 

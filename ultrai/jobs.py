@@ -1,8 +1,10 @@
 """The queue's own upkeep, and how its async jobs reach the database."""
 
+import asyncio
+import contextvars
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
-from asgiref.sync import sync_to_async
 from django.db import InterfaceError, OperationalError, close_old_connections
 from django.db.models import CharField, Exists, Model, OuterRef, QuerySet, Value
 from django.db.models.functions import Cast, Concat
@@ -18,12 +20,14 @@ DATABASE_ERRORS = (OperationalError, InterfaceError)
 RETRY = RetryStrategy(max_attempts=5, exponential_wait=2)
 # A job whose worker died this often is not run again: it may be what kills them.
 MAX_ATTEMPTS = 5
+# Hundreds of jobs share these: one thread alone would have each wait for all others' round trips.
+_threads = ThreadPoolExecutor(4, thread_name_prefix="database")
 # A worker's heartbeat comes every 5 s (settings); without one for this long it is dead.
 STALLED_AFTER_SECONDS = 30
 
 
 async def in_database[**P, T](function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run a function that uses the ORM, away from the event loop.
+    """Run a function that uses the ORM, away from the event loop, in one of a few threads.
 
     Its connection goes back to the pool at once, so no job holds one while it waits for a model.
     """
@@ -35,7 +39,8 @@ async def in_database[**P, T](function: Callable[P, T], *args: P.args, **kwargs:
         finally:
             close_old_connections()
 
-    return await sync_to_async(call)()
+    context = contextvars.copy_context()
+    return await asyncio.get_running_loop().run_in_executor(_threads, context.run, call)
 
 
 def without_job[M: Model](rows: QuerySet[M], lock: str) -> QuerySet[M, int]:
