@@ -27,7 +27,7 @@ def test_either_process_that_dies_is_started_again_and_both_stop_together():
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
     variables = {"DATABASE_URL": database_url(), "PORT": port, "WEB_CONCURRENCY": "1"}
-    with process("-m", "ultrai.container", **variables) as container:
+    with process(["-m", "ultrai.container"], **variables) as container:
         wait_until(lambda: fetch(f"http://127.0.0.1:{port}/health")[0] == 200)
         before = children(container.pid)
         for pid in before.values():
