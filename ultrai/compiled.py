@@ -8,10 +8,12 @@ aggregates, subqueries, ...) is written anew each time, as ever.
 
 from collections.abc import Callable, Collection, Hashable, Sequence
 from functools import cached_property
+from itertools import chain
 from typing import Any, NamedTuple, Self
 
 from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db import connections, models
+from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.models import BooleanField, Expression, Func, QuerySet, Value, lookups
 from django.db.models.base import ModelState
 from django.db.models.expressions import Col
@@ -19,6 +21,7 @@ from django.db.models.fields import related_lookups
 from django.db.models.functions import Left
 from django.db.models.sql import Query
 from django.db.models.sql.compiler import SQLCompiler
+from django.db.models.sql.constants import MULTI
 from django.db.models.sql.where import WhereNode
 
 MOST_SHAPES = 1_000  # then they are forgotten, and found out anew
@@ -94,6 +97,7 @@ class Shape:
     def __init__(self, query: Query, connection: Any) -> None:
         self.connection = connection
         self.values: list[Any] = []
+        self.is_steady = True  # whatever the values, one plan will do: no ranges but of pages
         self.key: Hashable = (query.model, *self.state(query), *self.conditions(query.where))
 
     def state(self, query: Query) -> list[Any]:
@@ -137,6 +141,7 @@ class Shape:
             raise Shapeless
         sql, values = lookup.process_rhs(None, self.connection)
         self.values += values
+        self.is_steady &= isinstance(lookup, lookups.Exact)
         return left.target, sql
 
     def part(self, expression: Any) -> Any:
@@ -156,13 +161,18 @@ class Statement(NamedTuple):
     params: tuple[Any, ...]
     compiler: SQLCompiler
     converters: dict[int, Any]
+    cursor: type[ServerBindingCursor]
 
     @classmethod
-    def of(cls, query: Query, using: str) -> Self:
+    def of(cls, query: Query, using: str, *, is_steady: bool = True) -> Self:
         compiler = Query.get_compiler(query, using)
         sql, params = compiler.as_sql()
         columns = [column for column, _, _ in compiler.select[: compiler.col_count]]
-        return cls(sql, tuple(params), compiler, compiler.get_converters(columns))
+        if compiler.has_composite_fields(columns):
+            raise Shapeless
+        converters = compiler.get_converters(columns)
+        cursor = PreparingCursor if is_steady else ServerBindingCursor
+        return cls(sql, tuple(params), compiler, converters, cursor)
 
     def bound(self, params: tuple[Any, ...]) -> "BoundCompiler":
         compiler = BoundCompiler.__new__(BoundCompiler)
@@ -170,6 +180,13 @@ class Statement(NamedTuple):
         compiler.connection = connections[self.compiler.using or "default"]  # this thread's
         compiler.statement, compiler.params = self, params
         return compiler
+
+
+class PreparingCursor(ServerBindingCursor):
+    """Has the server keep the plan, too: planning a lookup takes it longer than looking up."""
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+        return super().execute(query, params, prepare=True, **options)  # type: ignore[misc]
 
 
 class BoundCompiler(SQLCompiler):
@@ -182,6 +199,27 @@ class BoundCompiler(SQLCompiler):
         if with_limits and not with_col_aliases:
             return self.statement.sql, self.params
         return super().as_sql(with_limits, with_col_aliases)  # part of another query
+
+    def execute_sql(
+        self, result_type: Any = MULTI, chunked_fetch: bool = False, chunk_size: int = 100
+    ) -> Any:
+        connection: Any = self.connection
+        if result_type != MULTI or chunked_fetch or connection.queries_logged:
+            return super().execute_sql(result_type, chunked_fetch, chunk_size)
+        connection.ensure_connection()
+        with connection.wrap_database_errors:
+            make_cursor: Any = self.statement.cursor
+            cursor = make_cursor(connection.connection)
+        with connection._prepare_cursor(cursor) as prepared:  # noqa: SLF001  as connection.cursor()
+            prepared.execute(self.statement.sql, self.params)
+            return [prepared.fetchall()]
+
+    def results_iter(self, results: Any = None, *args: Any, **options: Any) -> Any:
+        if results is None or args or options:
+            return super().results_iter(results, *args, **options)
+        rows = chain.from_iterable(results)
+        converters = self.statement.converters
+        return self.apply_converters(rows, converters) if converters else rows
 
     def get_converters(self, expressions: Any) -> Any:
         return self.statement.converters
@@ -210,7 +248,7 @@ class ShapedQuery(Query):
         if key not in self.statements:
             if len(self.statements) >= MOST_SHAPES:
                 self.statements.clear()
-            statement = Statement.of(self.clone(), using)
+            statement = Statement.of(self.clone(), using, is_steady=shape.is_steady)
             # What the shape takes for the values has to be what the compiler takes for them.
             start = len(statement.params) - len(shape.values)
             is_understood = statement.params[start:] == tuple(shape.values)

@@ -9,6 +9,7 @@ import dj_database_url
 from corsheaders.defaults import default_headers
 
 from analysis.providers.config import ProviderConfig, ProviderKind
+from ultrai import pool
 from ultrai.environment import (
     env,
     env_bool,
@@ -120,11 +121,11 @@ MIDDLEWARE = [
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "ultrai.throttling.rate_limit_headers",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "ultrai.browsers.Sessions",
     "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "ultrai.browsers.CSRF",
+    "ultrai.browsers.Authentication",
+    "ultrai.browsers.Messages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -170,12 +171,15 @@ DATABASES["default"]["OPTIONS"] = {
     "keepalives_idle": 30,
     "keepalives_interval": 5,
     "keepalives_count": 3,
+    # Prepared are only statements that ask for it (ultrai.compiled); None would forbid it.
+    "prepare_threshold": 1_000_000_000 if env_bool("DATABASE_PREPARE", default=True) else None,
     **DATABASES["default"].get("OPTIONS", {}),
     "pool": {
         "min_size": env_int("DATABASE_POOL_MIN", 1),
         # One connection a thread is enough: a request uses one at a time.
         "max_size": max(env_int("DATABASE_POOL_MAX", WEB_THREADS, 1), 1),
         "timeout": 2,
+        "check": pool.check,
     },
 }
 

@@ -23,6 +23,10 @@ class SchemaView(SpectacularAPIView):
 
 
 urlpatterns = [
+    # First what is asked most: patterns are tried in their order.
+    path("", include("documents.urls")),
+    path("", include("analysis.urls")),
+    path("", include("accounts.urls")),
     path("", ServiceViewSet.as_view({"get": "alive"}), name="service"),
     path("health", ServiceViewSet.as_view({"get": "health"}), name="health"),
     path("health/live", ServiceViewSet.as_view({"get": "live"}), name="health-live"),
@@ -31,7 +35,4 @@ urlpatterns = [
     path("docs", docs, name="docs"),
     path("admin", RedirectView.as_view(url="/admin/", query_string=True)),
     path("admin/", admin.site.urls),
-    path("", include("accounts.urls")),
-    path("", include("documents.urls")),
-    path("", include("analysis.urls")),
 ]

@@ -73,6 +73,9 @@ def database() -> ConnectionPool[Connection[dict[str, Any]]]:
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    if "HTTP_AUTHORIZATION" not in environ:
+        start_response("401 Unauthorized", [("Content-Length", "0")])
+        return [b""]
     claims = jwt.decode(
         environ["HTTP_AUTHORIZATION"].removeprefix("Bearer "),
         os.environ["JWT_SECRET"],
@@ -85,7 +88,7 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
         now = datetime.now(UTC)
         session = connection.execute(SESSION, [now, claims["session_id"], user]).fetchone()
         if session is None:
-            start_response("401 Unauthorized", [])
+            start_response("401 Unauthorized", [("Content-Length", "0")])
             return [b""]
         status, body = "200 OK", {}
         if environ["REQUEST_METHOD"] == "POST":

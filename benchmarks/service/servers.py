@@ -14,6 +14,7 @@ ROOT = Path(__file__).parent.parent.parent
 SERVICE = "ultrai.wsgi"
 CEILING = "benchmarks.service.ceiling:application"
 PROCESSES = 2
+LOG = ROOT / ".data" / "benchmarks" / "servers.log"
 
 
 @contextmanager
@@ -26,9 +27,15 @@ def gunicorn(application: str) -> Iterator[int]:
     options = [f"--bind=127.0.0.1:{port}", f"--workers={PROCESSES}", "--log-level=warning"]
     # Restarting in the middle would be measured as a slow request.
     options += ["--max-requests=0"]
-    with subprocess.Popen(
-        [*command, *options, application], cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}
-    ) as server:
+    # A line for each request, as in production; read it when something fails.
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "LOG_LEVEL": "INFO"}
+    LOG.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        LOG.open("ab") as log,
+        subprocess.Popen(
+            [*command, *options, application], cwd=ROOT, env=environment, stderr=log
+        ) as server,
+    ):
         try:
             wait_for(port, server)
             yield port
@@ -47,7 +54,7 @@ def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
             time.sleep(0.1)
         else:
             return
-    raise SystemExit("gunicorn did not start.")
+    raise SystemExit(f"gunicorn did not start; see {LOG}.")
 
 
 def memory_of(pid: int) -> int:
