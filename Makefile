@@ -45,7 +45,6 @@ docs: .venv/installed
 # Fills a database of its own, at first for half an hour, and writes docs/performance.md.
 BENCH := --growth=10000,100000
 bench: .venv/installed
-	$(BIN)/python manage.py collectstatic --noinput --verbosity=0
 	$(BIN)/python -m benchmarks.service --report $(BENCH)
 
 # Backup, drop, restore, verify_integrity, on a database of its own.

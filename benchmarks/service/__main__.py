@@ -43,6 +43,11 @@ def main() -> None:
 
     django.setup()
 
+    from django.core.management import call_command
+
+    # As a deployment does, before anything asks for the files: the admin's pages name them.
+    call_command("collectstatic", interactive=False, verbosity=0)
+
     from benchmarks.service import database, measuring, report
 
     database.prepare_database(server, options.documents)

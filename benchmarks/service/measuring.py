@@ -39,7 +39,7 @@ def measure(plan: Plan) -> dict[str, Any]:
                 targets = {"service": service} | ({"ceiling": ceiling} if one.has_ceiling else {})
                 for clients in plan.clients if number else [8]:
                     for target, port in targets.items():
-                        seconds = plan.seconds if number else 1
+                        seconds = plan.seconds if number else min(3, plan.seconds)
                         nonce = f"{os.getpid()}-{time.time_ns()}"
                         run = drive(one, port, clients, seconds, nonce)
                         if number:

@@ -46,10 +46,11 @@ def write(found: dict[str, Any], sizes: Sequence[dict[str, Any]]) -> None:
     lines = []
     for name in found["operations"]:
         runs = [one["operations"].get(name, {}).get("service", {}).get("16") for one in sizes]
-        points = [
+        times = [
             (one["documents"], run["p50"]) for one, run in zip(sizes, runs, strict=True) if run
         ]
-        lines.append(Line(name, points))
+        if points := [(size, p50) for size, p50 in times if p50 > 0]:
+            lines.append(Line(name, points))
     (DOCS / "performance.svg").write_text(
         plot("Median time of an answer at 16 clients, by documents stored", lines)
     )
