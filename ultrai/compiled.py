@@ -246,6 +246,8 @@ class ShapedQuery(Query):
     def statement_for(self, shape: Shape, using: str) -> Statement | None:
         key = using, shape.key
         if key not in self.statements:
+            if len(set(map(repr, shape.values))) < len(shape.values):
+                return None  # equal values could stand for each other: other calls will tell
             if len(self.statements) >= MOST_SHAPES:
                 self.statements.clear()
             statement = Statement.of(self.clone(), using, is_steady=shape.is_steady)

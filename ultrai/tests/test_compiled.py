@@ -108,6 +108,16 @@ def shape_of(queryset: QuerySet) -> Shape:
     return Shape(queryset.query, connection)
 
 
+def test_a_shape_is_not_kept_from_values_that_cannot_be_told_apart(documents):
+    same = Document.objects.filter(filename="a", sha256="a", content="")
+    list(same)
+
+    assert ("default", shape_of(same).key) not in ShapedQuery.statements
+    other = Document.objects.filter(filename="a", sha256="b", content="")
+    list(other)
+    assert ("default", shape_of(same).key) in ShapedQuery.statements
+
+
 def test_values_are_no_part_of_a_shape(alice, bob):
     of = Document.objects.visible_to
 
