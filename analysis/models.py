@@ -271,10 +271,10 @@ class AnalysisResultQuerySet(ShapedQuerySet["AnalysisResult"]):
         ).order_by("-id")
 
     def unanswered(self) -> Self:
-        """Calls that ended without an answer."""
+        """Calls that ended without an answer, and that nothing has replaced."""
         return self.filter(
             status__in=[AnalysisResult.Status.FAILED, AnalysisResult.Status.CANCELLED]
-        )
+        ).exclude(stage=AnalysisResult.Stage.OVERFLOW)
 
     def end_cancelled(self) -> None:
         """End open calls; one whose request was out may have been billed."""
@@ -300,6 +300,7 @@ class AnalysisResult(QuickRow, models.Model):
         CANCELLED = "cancelled"
 
     class Stage(models.TextChoices):
+        OVERFLOW = "overflow"  # what a model found too long; it was read in smaller parts instead
         PART = "part"  # one part of a document too long to be read at once
         ANSWER = "answer"
         REVIEW = "review"

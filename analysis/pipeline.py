@@ -22,6 +22,8 @@ type Outcome = Literal["succeeded", "partial", "failed"]
 
 # What a model is assumed to write where no `max_tokens` says otherwise.
 OUTPUT_TOKENS = 4_000
+# A document that a model finds too long is halved until it fits, so often at the most.
+MOST_HALVINGS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,13 @@ class Call:
 class Calls(Protocol):
     async def make(self, call: Call) -> str | None:
         """Return the model's text; None when the call failed, its reason recorded."""
+
+    def is_overflow(self, call: Call) -> bool:
+        """Whether an earlier run has set the call aside."""
+
+    async def set_aside(self, call: Call) -> bool:
+        """Keep a call that failed because it was too long, under a stage of its own, so that a
+        shorter one can take its place. False when it failed for another reason."""
 
     async def skip(self, call: Call, code: str, reason: str) -> None:
         """Record that a call will not be made, and why."""
@@ -116,8 +125,14 @@ async def answer(question: Question, model: str, calls: Calls) -> str | None:
     call = Call("answer", model, prompts.answer_messages(question.prompt, question.document))
     parts = await asyncio.to_thread(parts_for, question, model)  # seconds, for a whole book
     if len(parts) < 2:
-        return await calls.make(call)
-    if not question.is_splittable:
+        if not calls.is_overflow(call):
+            text = await calls.make(call)
+            can_split = question.document is not None and question.is_splittable
+            if text is not None or not can_split or not await calls.set_aside(call):
+                return text
+        # Its window is not known, or not what the price list says: the model itself has refused.
+        parts = await asyncio.to_thread(halves_of, Part(question.document or "", 1))
+    elif not question.is_splittable:
         needed = sum(tokens_in(message.content) for message in call.messages)
         await calls.skip(
             call,
@@ -126,23 +141,56 @@ async def answer(question: Question, model: str, calls: Calls) -> str | None:
             f" {question.windows[model]:,} with its answer. Ask with the strategy `auto`.",
         )
         return None
-    notes = await together(
-        calls.make(
-            Call(
-                "part",
-                model,
-                prompts.part_messages(question.prompt, part.text, part.first_page),
-                number,
-            )
-        )
-        for number, part in enumerate(parts, 1)
-    )
+    notes = await notes_on(question, model, parts, calls)
     read = [note for note in notes if note is not None]
     if len(read) < len(notes):  # an answer that silently leaves out a part is worse than none
         reason = f"{len(notes) - len(read)} of {len(notes)} parts of the document were not read."
         await calls.skip(call, "part_failed", reason)
         return None
     return await calls.make(Call("answer", model, prompts.reduce_messages(question.prompt, read)))
+
+
+async def notes_on(
+    question: Question, model: str, parts: Sequence[Part], calls: Calls
+) -> list[str | None]:
+    """Return the model's notes on the parts, in order; what is too long for it still is halved.
+
+    Every part has a number of its own, given in rounds, so that a run that is repeated numbers
+    them alike.
+    """
+    pieces = dict(enumerate(parts, 1))
+    order, notes = list(pieces), dict[int, str | None]()
+
+    async def note_on(number: int, *, can_halve: bool) -> bool:
+        """Return whether the part is too long, and is to be halved."""
+        piece = pieces[number]
+        messages = prompts.part_messages(question.prompt, piece.text, piece.first_page)
+        call = Call("part", model, messages, number)
+        if calls.is_overflow(call):
+            return True
+        notes[number] = await calls.make(call)
+        return notes[number] is None and can_halve and await calls.set_aside(call)
+
+    for halvings in range(MOST_HALVINGS + 1):
+        can_halve = halvings < MOST_HALVINGS
+        asked = [number for number in order if number not in notes]
+        overflows = await together(note_on(number, can_halve=can_halve) for number in asked)
+        for number in [n for n, is_overflow in zip(asked, overflows, strict=True) if is_overflow]:
+            notes.pop(number, None)
+            halves = await asyncio.to_thread(halves_of, pieces[number])
+            numbers = list(range(len(pieces) + 1, len(pieces) + len(halves) + 1))
+            pieces |= dict(zip(numbers, halves, strict=True))
+            place = order.index(number)
+            order[place : place + 1] = numbers
+    return [notes[number] for number in order]
+
+
+def halves_of(part: Part) -> list[Part]:
+    """Return a part in about two: some room is left, or a third one would take what is over."""
+    size = tokens_in(part.text) * 3 // 5 + 1
+    return [
+        Part(half.text, part.first_page + half.first_page - 1) for half in parts_of(part.text, size)
+    ]
 
 
 def parts_for(question: Question, model: str) -> list[Part]:
@@ -337,7 +385,8 @@ def plan(question: Question) -> list[PlannedCall]:
             planned.append(PlannedCall("answer", model, sizes[0], out))
         elif question.is_splittable:
             planned += [PlannedCall("part", model, size, out) for size in sizes]
-            planned.append(PlannedCall("answer", model, len(parts) * out + 300, out))
+            material = len(parts) * out + tokens_in(question.prompt) + 300
+            planned.append(PlannedCall("answer", model, material, out))
     material = tokens_in(question.prompt) + len(question.models) * out + 500
     if question.is_council and len(question.models) > 1:
         reviewers = [model for model in question.models if not is_extractive(model)]

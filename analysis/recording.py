@@ -6,8 +6,8 @@ import json
 import logging
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import DataError
 
 from analysis import money, outcomes, pipeline
+from analysis.budgets import BudgetExceeded
 from analysis.leases import LeaseLost
 from analysis.limits import LONGEST_HOLD_SECONDS, gate
 from analysis.models import LEASE, Analysis, AnalysisResult
@@ -45,6 +46,7 @@ class RecordedCalls:
         self.spent = Decimal(0)
         self.committed = Decimal(0)  # what calls in flight may cost
         self.in_turn = asyncio.Lock()  # parts get their rows in order
+        self.reserving = asyncio.Lock()
 
     def load(self) -> None:
         """Read what earlier runs have done; requests they left open may have been billed."""
@@ -80,7 +82,7 @@ class RecordedCalls:
         for request in count(1):
             started = time.monotonic()
             try:
-                with self._within_cost(planned):
+                async with self._within_cost(planned):
                     async with gate(call.model, planned.tokens) as passage:
                         if not await in_database(row.start, self.lease, **about):
                             raise LeaseLost
@@ -115,6 +117,21 @@ class RecordedCalls:
             return completion.text
         raise AssertionError("the last request returns")
 
+    def is_overflow(self, call: pipeline.Call) -> bool:
+        return ("overflow", call.model, call.part) in self.rows
+
+    async def set_aside(self, call: pipeline.Call) -> bool:
+        row = await self._row(call)
+        await in_database(row.refresh_from_db, fields=["status", "error_code"])
+        if row.error_code != "context_too_long":
+            return False
+        row.stage = AnalysisResult.Stage.OVERFLOW
+        await in_database(row.note, self.lease, stage=row.stage)
+        self.rows["overflow", call.model, call.part] = self.rows.pop(
+            (call.stage, call.model, call.part)
+        )
+        return True
+
     async def skip(self, call: pipeline.Call, code: str, reason: str) -> None:
         row = await self._row(call)
         await in_database(row.fail, self.lease, code, reason)
@@ -142,12 +159,11 @@ class RecordedCalls:
         out = self.analysis.parameters.get("max_tokens") or pipeline.OUTPUT_TOKENS
         return pipeline.PlannedCall(call.stage, call.model, size, out)
 
-    @contextmanager
-    def _within_cost(self, planned: pipeline.PlannedCall) -> Iterator[None]:
-        """Raises ProviderError when this call, with those in flight, could pass the client's
-        `max_cost_usd`."""
-        limit = self.analysis.max_cost_usd
-        cost = money.price(planned) if limit is not None else Decimal(0)
+    @asynccontextmanager
+    async def _within_cost(self, planned: pipeline.PlannedCall) -> AsyncIterator[None]:
+        """Set aside what this call may cost, where it was not planned. Raises ProviderError when,
+        with those in flight, it could pass the client's `max_cost_usd` or the user's budget."""
+        limit, cost = self.analysis.max_cost_usd, money.price(planned)
         expected = self.spent + self.committed + (cost or 0)
         if limit is not None and (cost is None or expected > limit):
             raise ProviderError(
@@ -158,9 +174,23 @@ class RecordedCalls:
             )
         self.committed += cost or 0
         try:
+            async with self.reserving:
+                await self._reserve_missing()
             yield
         finally:
             self.committed -= cost or 0
+
+    async def _reserve_missing(self) -> None:
+        analysis = self.analysis
+        to_pay = self.spent - analysis.settled_usd + self.committed
+        if to_pay <= analysis.reserved_usd:
+            return
+        try:
+            missing = to_pay - analysis.reserved_usd
+            if not await in_database(money.reserve_more, analysis, missing):
+                raise LeaseLost
+        except BudgetExceeded as error:
+            raise ProviderError("budget_exceeded", f"Not asked: {error}") from None
 
     def _cache_key(self, call: pipeline.Call) -> str:
         """Two calls with one key send the same; empty when the answer is not to be reused."""

@@ -20,6 +20,7 @@ type ErrorCode = Literal[
     "connection",  # the provider was not reached, or hung up before it answered
     "circuit_open",  # it failed too often in a row and is left alone for a while
     "over_max_cost",  # not asked: the call could pass the client's limit
+    "budget_exceeded",  # not asked: the call could pass the user's monthly budget
     "unknown_model",  # no such provider is configured, or it has no such model
 ]
 

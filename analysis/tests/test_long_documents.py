@@ -1,5 +1,9 @@
+from collections import Counter
+from decimal import Decimal
+
 import pytest
 
+from analysis.models import Budget
 from analysis.parts import parts_of
 from analysis.providers import ProviderConfig
 from analysis.tokens import tokens_in
@@ -76,6 +80,73 @@ def test_a_document_that_fits_is_sent_whole(alice, ask, run_jobs, small):
 
     (sent,) = small.texts("a")
     assert "[Page 1]\nFirst page.\n[Page 2]\nSecond page." in sent
+
+
+@pytest.fixture
+def secretive(peer):
+    """Nobody knows how much its models take: 30,000 characters."""
+    overflow = (400, "This model's maximum context length is 8192 tokens.")
+    peer.answer = lambda model, text: overflow if len(text) > 30_000 else "A note."
+    return peer
+
+
+def test_a_document_that_the_model_finds_too_long_is_halved_until_it_fits(
+    alice, ask, read, run_jobs, secretive, do
+):
+    document = make_document(alice, content=BOOK)
+    created = ask(document_id=document.pk, models=["peer:a"]).json()
+    run_jobs()
+
+    body = read(created["id"])
+    rows = Counter((row["stage"], row["error_code"]) for row in body["results"])
+    assert rows.keys() == {("overflow", "context_too_long"), ("part", ""), ("answer", "")}
+    assert rows["overflow", "context_too_long"] > 1  # the whole, and a half at least
+    assert "maximum context length is 8192" in body["results"][0]["error"]
+    sent = "".join(text for text in secretive.texts("a") if len(text) <= 30_000)
+    assert [sent.count(f"Page {n} begins.") for n in range(1, 11)] == [1] * 10
+    assert (body["status"], do("retry", created["id"]).status_code) == ("succeeded", 409)
+
+
+def test_asked_for_whole_the_models_refusal_stands(alice, ask, read, run_jobs, secretive):
+    document = make_document(alice, content=BOOK)
+    created = ask(document_id=document.pk, models=["peer:a"], strategy="whole").json()
+    run_jobs()
+
+    (row,) = read(created["id"])["results"]
+    assert (row["stage"], row["error_code"]) == ("answer", "context_too_long")
+    assert "8192 tokens" in row["error"]
+    assert len(secretive.requests) == 1
+
+
+def test_halving_ends(alice, ask, read, run_jobs, peer):
+    peer.answer = lambda model, text: (413, "Request entity too large.")
+    document = make_document(alice, content=PAGE)
+    created = ask(document_id=document.pk, models=["peer:a"]).json()
+    run_jobs()
+
+    body = read(created["id"])
+    answer = body["results"][-1]
+    assert (body["status"], answer["stage"], answer["error_code"]) == (
+        "failed",
+        "answer",
+        "part_failed",
+    )
+    assert len(peer.requests) < 150
+
+
+def test_reading_in_parts_keeps_to_the_budget(alice, ask, read, run_jobs, openai):
+    """What was set aside was for one call; the parts and their notes cost more."""
+    alice.monthly_budget_usd = Decimal("0.10")
+    alice.save()
+    openai.fail(413, times=1)
+    document = make_document(alice, content=BOOK)
+    created = ask(document_id=document.pk, models=["openai:gpt-4.1"], cache=False).json()
+    run_jobs()
+
+    rows = read(created["id"])["results"]
+    assert "budget_exceeded" in {row["error_code"] for row in rows}
+    budget = Budget.objects.get()
+    assert (budget.reserved_usd, budget.spent_usd <= Decimal("0.10")) == (Decimal(0), True)
 
 
 @pytest.mark.parametrize(
