@@ -8,5 +8,8 @@ class AnalysisConfig(AppConfig):
     def ready(self) -> None:
         from accounts.own_data import add_to_export
         from analysis.export import exported_analyses
+        from analysis.metrics import provider_metrics
+        from ultrai.metrics import database_metrics
 
         add_to_export(exported_analyses)
+        database_metrics.append(provider_metrics)

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache
+from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.redis import RedisCache
 from redis.exceptions import RedisError
@@ -13,6 +15,7 @@ from redis.exceptions import RedisError
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 5
+SESSION_SECONDS = 60
 
 
 def with_fallback(name: str) -> Callable[..., Any]:
@@ -37,7 +40,7 @@ class FallbackRedisCache(RedisCache):
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         super().__init__(server, params)
-        self.fallback = LocMemCache("redis-fallback", {"MAX_ENTRIES": 100_000})
+        self.fallback: BaseCache = LocMemCache("redis-fallback", {"MAX_ENTRIES": 100_000})
         self.away_until = 0.0
 
     def ping(self) -> bool:
@@ -58,3 +61,20 @@ class FallbackRedisCache(RedisCache):
     set_many = with_fallback("set_many")
     delete_many = with_fallback("delete_many")
     clear = with_fallback("clear")
+
+
+class SessionCache(FallbackRedisCache):
+    """For sessions that are in the database: while Redis is away, they are read there.
+
+    A process's memory would keep a session that another process has ended; and Redis, if it comes
+    back with its data, one that ended meanwhile. So there is no memory, and Redis forgets soon.
+    """
+
+    def __init__(self, server: str, params: dict[str, Any]) -> None:
+        super().__init__(server, params)
+        self.fallback = DummyCache("", {})
+
+    def set(
+        self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None
+    ) -> Any:
+        return super().set(key, value, SESSION_SECONDS, version)

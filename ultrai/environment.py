@@ -6,12 +6,19 @@ that would do. Values themselves are never printed: they may be secrets.
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple, NoReturn
 from urllib.parse import unquote, urlsplit
 
 from analysis.providers.config import ProviderConfig, ProviderKind
+
+# PostgreSQL's text search configurations, as of version 15.
+SEARCH_LANGUAGES = (
+    "simple arabic armenian basque catalan danish dutch english finnish french german greek hindi"
+    " hungarian indonesian irish italian lithuanian nepali norwegian portuguese romanian russian"
+    " serbian spanish swedish tamil turkish yiddish"
+)
 
 
 def stop(name: str, problem: str, example: str) -> NoReturn:
@@ -43,6 +50,15 @@ def env_int(name: str, default: int, minimum: int = 0, maximum: int = 1_000_000)
     return int(value)
 
 
+def env_choice(name: str, default: str, choices: Sequence[str]) -> str:
+    """Read one of a few words, in whichever case it is written."""
+    value = env(name, default).lower()
+    chosen = next((one for one in choices if one.lower() == value), None)
+    if chosen is None:
+        stop(name, f"must be {', '.join(choices[:-1])} or {choices[-1]}", default)
+    return chosen
+
+
 def env_decimal(name: str) -> Decimal | None:
     value = env(name, "")
     if not re.fullmatch(r"(\d{1,9}(\.\d{1,2})?)?", value):
@@ -60,9 +76,9 @@ def env_list(
     return items
 
 
-def env_secret(name: str) -> str:
-    value = env(name, example="$(openssl rand -base64 48)")
-    if len(value) < 32:
+def env_secret(name: str, default: str | None = None) -> str:
+    value = env(name, default, example="$(openssl rand -base64 48)")
+    if len(value) < 32 and value != default:
         stop(name, "must be at least 32 characters of randomness", "$(openssl rand -base64 48)")
     return value
 
@@ -151,4 +167,16 @@ def mailers(url: str) -> dict[str, dict[str, Any]]:
     }
     return {
         "default": {"BACKEND": "django.core.mail.backends.smtp.EmailBackend", "OPTIONS": options}
+    }
+
+
+def caches(redis_url: str) -> dict[str, dict[str, Any]]:
+    """Return Django's CACHES: shared by all processes where there is a Redis."""
+    if not redis_url:
+        backend = "django.core.cache.backends.locmem.LocMemCache"
+        return {"default": {"BACKEND": backend, "OPTIONS": {"MAX_ENTRIES": 100_000}}}
+    options = {"socket_connect_timeout": 1, "socket_timeout": 1}
+    return {
+        alias: {"BACKEND": f"ultrai.cache.{backend}", "LOCATION": redis_url, "OPTIONS": options}
+        for alias, backend in {"default": "FallbackRedisCache", "sessions": "SessionCache"}.items()
     }

@@ -1,5 +1,9 @@
 """gunicorn's settings: `gunicorn -c python:ultrai.gunicorn_conf ultrai.wsgi`."""
 
+import os
+import shutil
+import tempfile
+from pathlib import Path
 from typing import Any
 
 # Read in the master: a wrong variable ends the process at once, with its one line, instead of a
@@ -19,9 +23,45 @@ max_requests_jitter = 2_000
 control_socket_disable = True
 
 
+# Metrics: each process counts into files of its place, a number from 0. Who follows a process takes
+# its place and counts on in its files, so they stay few and no count is lost.
+
+
+def on_starting(server: Any) -> None:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="ultrai-metrics-")
+
+
+def on_exit(server: Any) -> None:
+    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    taken = {other.place for other in server.WORKERS.values()}
+    worker.place = next(place for place in range(len(taken) + 1) if place not in taken)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """What was true of a process only while it lived is true no more."""
+    folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+    for file in folder.glob(f"gauge_live*_{worker.place}.db"):
+        file.unlink(missing_ok=True)
+
+
+def post_worker_init(worker: Any) -> None:
+    from ultrai.metrics import start_sampling
+
+    start_sampling()
+
+
 def post_fork(server: Any, worker: Any) -> None:
-    """Forget pools opened before the fork, should somebody preload: sockets cannot be shared."""
+    """Forget pools opened before the fork, should somebody preload: sockets cannot be shared.
+
+    And count into the files of this process's place.
+    """
     from django.db.backends.postgresql.base import DatabaseWrapper
+    from prometheus_client import values
 
     # Django has no other way, and its stubs do not know this one.
     DatabaseWrapper._connection_pools.clear()  # type: ignore[attr-defined]  # noqa: SLF001
+    # Before the first metric is made, which asks what a value is.
+    values.ValueClass = values.MultiProcessValue(lambda: worker.place)  # type: ignore[no-untyped-call]

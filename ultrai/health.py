@@ -1,17 +1,12 @@
 """Is it alive? For people (`/`, `/health`), for operators (`/health/database`), for the platform
-(`/health/live`, which asks nobody else)."""
+(`/health/live`, which asks nobody else, and `/health/ready`)."""
 
 import time
-from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.core.cache import caches
-from django.db import ProgrammingError, connection
-from django.db.migrations.executor import MigrationExecutor
-from django.utils import timezone
+from django.db import connection
 from drf_spectacular.utils import extend_schema
-from procrastinate.contrib.django.models import ProcrastinateWorker
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -19,11 +14,8 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.viewsets import ViewSet
 
-from ultrai.cache import FallbackRedisCache
+from ultrai.condition import measure, unapplied_migrations
 from ultrai.problems import DATABASE_ERRORS, DATABASE_RETRY_SECONDS
-
-# A worker writes its heartbeat every 5 s; three missed ones and it is away.
-WORKER_AWAY_AFTER = timedelta(seconds=20)
 
 
 class ServiceSerializer(serializers.Serializer[Any]):
@@ -51,6 +43,26 @@ class HealthSerializer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(["ok", "degraded", "error"])
     version = serializers.CharField()
     services = ServicesSerializer()
+    reasons = serializers.ListField(
+        child=serializers.CharField(), help_text="What is wrong, in words."
+    )
+
+
+class QueueSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    waiting = serializers.IntegerField()
+    scheduled = serializers.IntegerField(help_text="To run later.")
+    running = serializers.IntegerField()
+    oldest_seconds = serializers.FloatField(help_text="How long the oldest has waited.")
+
+
+class ReadySerializer(serializers.Serializer[Any]):
+    status = serializers.ChoiceField(["ok", "degraded", "error"])
+    reasons = serializers.ListField(child=serializers.CharField())
+    database = serializers.ChoiceField(["connected", "migrations_pending", "connection_failed"])
+    worker = serializers.CharField()
+    heartbeat_seconds = serializers.FloatField(allow_null=True)
+    queues = QueueSerializer(many=True)
 
 
 class DatabaseHealthSerializer(serializers.Serializer[Any]):
@@ -59,23 +71,6 @@ class DatabaseHealthSerializer(serializers.Serializer[Any]):
     server_version = serializers.CharField(required=False)
     latency_ms = serializers.FloatField(required=False)
     migrations_applied = serializers.BooleanField(required=False)
-
-
-def cache_state() -> str:
-    redis = caches["default"]
-    if not isinstance(redis, FallbackRedisCache):
-        return "in_memory"
-    return "connected" if redis.ping() else "unreachable"
-
-
-def worker_state() -> str:
-    since = timezone.now() - WORKER_AWAY_AFTER
-    return "ok" if ProcrastinateWorker.objects.filter(last_heartbeat__gt=since).exists() else "away"
-
-
-def unapplied_migrations() -> bool:
-    executor = MigrationExecutor(connection)
-    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
 @extend_schema(auth=[])
@@ -105,20 +100,37 @@ class ServiceViewSet(ViewSet):
     @extend_schema(responses={200: HealthSerializer, 503: HealthSerializer})
     def health(self, request: Request) -> Response:
         """Every part at a glance. `degraded`: requests are served, but something is away."""
-        services = {"api": "ok", "auth": "ok", "database": "connected", "cache": cache_state()}
-        try:
-            services["worker"] = worker_state()
-        except ProgrammingError:  # its table is not there yet
-            services |= {"database": "migrations_pending", "worker": "unknown"}
-        except DATABASE_ERRORS:
-            services |= {"auth": "error", "database": "connection_failed", "worker": "unknown"}
-        if services["database"] != "connected":
-            status = "error"
-        elif services["worker"] == "away" or services["cache"] == "unreachable":
-            status = "degraded"
-        else:
-            status = "ok"
-        return self._answer({"status": status, "version": settings.VERSION, "services": services})
+        found = measure(with_cache=True)
+        services = {
+            "api": "ok",
+            "auth": "error" if found.database == "connection_failed" else "ok",
+            "database": found.database,
+            "cache": found.cache,
+            "worker": found.worker,
+        }
+        return self._answer(
+            {
+                "status": found.status,
+                "version": settings.VERSION,
+                "services": services,
+                "reasons": found.reasons,
+            }
+        )
+
+    @extend_schema(responses={200: ReadySerializer, 503: ReadySerializer})
+    def ready(self, request: Request) -> Response:
+        """503 when requests cannot be served. `degraded`: they are, but their jobs wait."""
+        found = measure(with_cache=False)
+        return self._answer(
+            {
+                "status": found.status,
+                "reasons": found.reasons,
+                "database": found.database,
+                "worker": found.worker,
+                "heartbeat_seconds": found.heartbeat_seconds,
+                "queues": [queue._asdict() for queue in found.queues],
+            }
+        )
 
     @extend_schema(responses={200: DatabaseHealthSerializer, 503: DatabaseHealthSerializer})
     def database(self, request: Request) -> Response:

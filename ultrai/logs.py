@@ -42,6 +42,7 @@ def secrets_pattern() -> re.Pattern[str]:
     own = {
         settings.SECRET_KEY,
         settings.JWT_SECRET,
+        settings.METRICS_TOKEN,
         str(settings.DATABASES["default"]["PASSWORD"] or ""),
         *(unquote(urlsplit(url).password or "") for url in urls),
         *(provider.api_key for provider in settings.LLM_PROVIDERS.values()),

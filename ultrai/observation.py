@@ -11,6 +11,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
+from ultrai.metrics import count_request
 from ultrai.tracing import accepted, current_request_id
 
 logger = logging.getLogger("ultrai.access")
@@ -62,9 +63,11 @@ def observe(
         headers["Server-Timing"] = (
             f'db;dur={database};desc="{queries.count} queries", total;dur={milliseconds}'
         )
+        route = route_of(request)
+        count_request(request.method or "", route, response.status_code, seconds)
         fields = {
             "method": request.method,
-            "route": route_of(request),
+            "route": route,
             "status": response.status_code,
             "duration_ms": milliseconds,
             "database_ms": database,

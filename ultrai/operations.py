@@ -125,6 +125,7 @@ GROUPS = [
             "GET /": ("get_service", "What this is"),
             "GET /health": ("get_health", "How are its parts"),
             "GET /health/live": ("get_liveness", "Does the process answer"),
+            "GET /health/ready": ("get_readiness", "Can it serve, and does the work get done"),
             "GET /health/database": ("get_database_health", "How is the database"),
         },
     ),

@@ -11,8 +11,11 @@ from corsheaders.defaults import default_headers
 from analysis.providers.config import ProviderConfig, ProviderKind
 from ultrai import pool
 from ultrai.environment import (
+    SEARCH_LANGUAGES,
+    caches,
     env,
     env_bool,
+    env_choice,
     env_decimal,
     env_int,
     env_list,
@@ -39,9 +42,7 @@ SECRET_KEY = env_secret("SECRET_KEY")
 JWT_SECRET = env_secret("JWT_SECRET")
 if JWT_SECRET == SECRET_KEY:
     stop("JWT_SECRET", "must be another than SECRET_KEY", "$(openssl rand -base64 48)")
-LOG_LEVEL = env("LOG_LEVEL", "INFO").upper()
-if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
-    stop("LOG_LEVEL", "must be DEBUG, INFO, WARNING, ERROR or CRITICAL", "INFO")
+LOG_LEVEL = env_choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
 
 ALLOWED_HOSTS = env_list(
     "ALLOWED_HOSTS",
@@ -184,18 +185,15 @@ DATABASES["default"]["OPTIONS"] = {
 }
 
 REDIS_URL = env_url("REDIS_URL", {"redis", "rediss"}, "redis://host:6379/0", default="")
-CACHES = {
-    "default": {
-        "BACKEND": "ultrai.cache.FallbackRedisCache",
-        "LOCATION": REDIS_URL,
-        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
-    }
-    if REDIS_URL
-    else {
-        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
-        "OPTIONS": {"MAX_ENTRIES": 100_000},
-    }
-}
+CACHES = caches(REDIS_URL)
+if REDIS_URL:  # the admin's; the database has them all the same
+    SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+    SESSION_CACHE_ALIAS = "sessions"
+
+# Health says `degraded` when a job has waited for longer.
+QUEUE_MAX_WAIT_SECONDS = env_int("QUEUE_MAX_WAIT_SECONDS", 300, minimum=1)
+# What /metrics wants to see as a bearer token; without one it does not exist.
+METRICS_TOKEN = env_secret("METRICS_TOKEN", default="")
 
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "jobs"  # documents/jobs.py, analysis/jobs.py ...
 PROCRASTINATE_WORKER_DEFAULTS = {
@@ -269,12 +267,6 @@ QUOTA_BYTES = env_int("QUOTA_MB", 10_240, maximum=100_000_000) * 1024 * 1024
 # How long documents and analyses are kept; 0: for ever.
 DOCUMENT_RETENTION_DAYS = env_int("DOCUMENT_RETENTION_DAYS", 0, maximum=36_500)
 ANALYSIS_RETENTION_DAYS = env_int("ANALYSIS_RETENTION_DAYS", 0, maximum=36_500)
-# PostgreSQL's text search configurations, as of version 15.
-SEARCH_LANGUAGES = (
-    "simple arabic armenian basque catalan danish dutch english finnish french german greek hindi"
-    " hungarian indonesian irish italian lithuanian nepali norwegian portuguese romanian russian"
-    " serbian spanish swedish tamil turkish yiddish"
-)
 SEARCH_LANGUAGE = env("SEARCH_LANGUAGE", "english").lower()
 if SEARCH_LANGUAGE not in SEARCH_LANGUAGES.split():
     stop("SEARCH_LANGUAGE", "is not one that PostgreSQL knows", "english")
@@ -355,7 +347,8 @@ STORAGES = {
 
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")  # set by the platform's proxy
 SECURE_SSL_REDIRECT = not DEBUG
-SECURE_REDIRECT_EXEMPT = [r"^health(/|$)"]  # the platform probes over plain HTTP
+# The platform probes over plain HTTP, and Prometheus asks within the private network.
+SECURE_REDIRECT_EXEMPT = [r"^health(/|$)", r"^metrics$"]
 SECURE_HSTS_SECONDS = 0 if DEBUG else 365 * 24 * 3600
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
@@ -403,8 +396,6 @@ MONTHLY_BUDGET_USD = env_decimal("MONTHLY_BUDGET_USD")
 
 # Logging: one line an event, to standard error, which the platform collects
 
-LOG_FORMAT = env("LOG_FORMAT", "text" if DEBUG else "json")
-if LOG_FORMAT not in {"json", "text"}:
-    stop("LOG_FORMAT", "must be json or text", "json")
+LOG_FORMAT = env_choice("LOG_FORMAT", "text" if DEBUG else "json", ("json", "text"))
 LOGGING = logging_settings(LOG_LEVEL, LOG_FORMAT)
 logging.captureWarnings(LOG_FORMAT == "json")  # they would be lines that are none

@@ -7,6 +7,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from rest_framework.request import Request
 
 from ultrai.health import ServiceViewSet
+from ultrai.metrics import metrics
 
 admin.site.site_header = admin.site.site_title = "UltrAI Core"
 admin.site.index_title = "What the service holds"
@@ -30,7 +31,9 @@ urlpatterns = [
     path("", ServiceViewSet.as_view({"get": "alive"}), name="service"),
     path("health", ServiceViewSet.as_view({"get": "health"}), name="health"),
     path("health/live", ServiceViewSet.as_view({"get": "live"}), name="health-live"),
+    path("health/ready", ServiceViewSet.as_view({"get": "ready"}), name="health-ready"),
     path("health/database", ServiceViewSet.as_view({"get": "database"}), name="health-database"),
+    path("metrics", metrics, name="metrics"),
     path("schema", SchemaView.as_view(), name="schema"),
     path("docs", docs, name="docs"),
     path("admin", RedirectView.as_view(url="/admin/", query_string=True)),

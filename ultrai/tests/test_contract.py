@@ -18,6 +18,7 @@ OPEN = {
     "service",
     "health",
     "health-live",
+    "health-ready",
     "health-database",
     "schema",
     "docs",

@@ -15,6 +15,8 @@ from rest_framework_simplejwt.tokens import AccessToken
 from ultrai import embedded_postgres
 from ultrai.tests.processes import fetch, wait_until, web
 
+METRICS_TOKEN = "a token for metrics, long enough"
+
 
 @pytest.fixture
 def postgres():
@@ -29,11 +31,15 @@ def postgres():
 
 def test_requests_are_503_while_the_database_is_away_and_recover_by_themselves(postgres):
     url = embedded_postgres.start(postgres)
-    migrate = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
-    subprocess.run(
-        migrate, cwd=settings.BASE_DIR, env=os.environ | {"DATABASE_URL": url}, check=True
-    )
-    with web(DATABASE_URL=url, WEB_THREADS="2") as address:
+    with web(DATABASE_URL=url, WEB_THREADS="2", METRICS_TOKEN=METRICS_TOKEN) as address:
+        status, _, body = fetch(f"{address}/health/ready")
+        assert (status, json.loads(body)["database"]) == (503, "migrations_pending")
+        migrate = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
+        subprocess.run(
+            migrate, cwd=settings.BASE_DIR, env=os.environ | {"DATABASE_URL": url}, check=True
+        )
+        status, _, body = fetch(f"{address}/health/ready")
+        assert (status, json.loads(body)["status"]) == (200, "degraded")  # no worker
         assert fetch(f"{address}/health/database")[0] == 200
 
         embedded_postgres.stop(postgres)
@@ -43,6 +49,13 @@ def test_requests_are_503_while_the_database_is_away_and_recover_by_themselves(p
         assert (status, headers["Retry-After"]) == (503, "5")
         assert json.loads(body) == {"status": "error", "database": "connection_failed"}
         assert fetch(f"{address}/health/live")[0] == 200
+        status, _, body = fetch(f"{address}/health/ready")
+        assert (status, json.loads(body)["reasons"]) == (503, ["The database cannot be reached."])
+        # Without it, metrics say so and still tell of the requests.
+        token = {"Authorization": f"Bearer {METRICS_TOKEN}"}
+        text = fetch(f"{address}/metrics", **token)[2].decode()
+        assert "ultrai_database_up 0.0" in text
+        assert 'route="/health/live",status="200"' in text
         assert json.loads(fetch(f"{address}/health")[2])["status"] == "error"
 
         status, headers, body = fetch(f"{address}/auth/me", Authorization=a_valid_looking_token())

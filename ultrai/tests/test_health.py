@@ -50,6 +50,7 @@ def test_health_is_ok_with_a_living_worker(anonymous, worker_heartbeat):
             "cache": "in_memory",
             "worker": "ok",
         },
+        "reasons": [],
     }
 
 
@@ -103,3 +104,72 @@ def test_an_unapplied_migration_is_an_error(anonymous):
 
     assert response.status_code == 503
     assert response.json()["database"] == "migrations_pending"
+
+
+@pytest.fixture
+def waiting_job(db):
+    """A job that has waited for so many seconds."""
+
+    def wait(seconds):
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM procrastinate_jobs")
+            cursor.execute(
+                "INSERT INTO procrastinate_jobs (queue_name, task_name) VALUES ('analyses', 'x')"
+            )
+            cursor.execute(
+                "UPDATE procrastinate_events SET at = now() - make_interval(secs => %s)", [seconds]
+            )
+
+    return wait
+
+
+def test_ready_tells_of_worker_and_queues(anonymous, worker_heartbeat, waiting_job):
+    worker_heartbeat(1)
+    waiting_job(seconds=60)
+
+    response = anonymous.get(reverse("health-ready"))
+
+    body = response.json()
+    assert 60 <= body["queues"][0].pop("oldest_seconds") < 100
+    assert 1 <= body.pop("heartbeat_seconds") < 20
+    assert (response.status_code, body) == (
+        200,
+        {
+            "status": "ok",
+            "reasons": [],
+            "database": "connected",
+            "worker": "ok",
+            "queues": [{"name": "analyses", "waiting": 1, "scheduled": 0, "running": 0}],
+        },
+    )
+
+
+@pytest.mark.parametrize("name", ["health", "health-ready"])
+def test_a_job_that_waits_too_long_degrades_with_the_reason(
+    anonymous, worker_heartbeat, waiting_job, name
+):
+    worker_heartbeat(1)
+    waiting_job(seconds=1_000)
+
+    response = anonymous.get(reverse(name))
+
+    assert (response.status_code, response.json()["status"]) == (200, "degraded")
+    [reason] = response.json()["reasons"]
+    assert reason.startswith("The oldest of 1 jobs in the queue analyses has waited for 100")
+
+
+def test_ready_says_why_nothing_gets_done(anonymous, worker_heartbeat):
+    worker_heartbeat(60)
+
+    response = anonymous.get(reverse("health-ready"))
+
+    assert (response.status_code, response.json()["worker"]) == (200, "away")
+    assert "the last sign of life is 60 s old" in response.json()["reasons"][0]
+
+
+def test_a_probe_costs_few_queries(anonymous, worker_heartbeat, django_assert_max_num_queries):
+    worker_heartbeat(1)
+    anonymous.get(reverse("health-ready"))
+
+    with django_assert_max_num_queries(1):  # the queues are known for some seconds
+        anonymous.get(reverse("health-ready"))
