@@ -21,6 +21,7 @@ UNCHANGED = {
         serializers.BooleanField,
         serializers.CharField,
         serializers.ChoiceField,
+        serializers.DateField,
         serializers.DateTimeField,
         serializers.IntegerField,
         serializers.JSONField,

@@ -19,7 +19,8 @@ from psycopg_pool import ConnectionPool
 
 COLUMNS = (
     "id, filename, file_type, size_bytes, sha256, version, status, error_code, error, page_count,"
-    " word_count, metadata, extraction_requested_at, created_at, updated_at"
+    " word_count, metadata, extraction_requested_at, delete_after, legal_hold_at, created_at,"
+    " updated_at"
 )
 SESSION = (
     "SELECT s.id, s.user_id, s.refresh_jti, s.client, s.created_at, s.last_used_at, s.expires_at,"
