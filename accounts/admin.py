@@ -2,15 +2,15 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from accounts.jobs import mail_password_reset
 from accounts.models import PersonalAccessToken, Session, User
 from ultrai.admin import LargeTableAdmin, MachineWrittenAdmin
+from ultrai.admin.actions import EVERYWHERE, act
 from ultrai.admin.dates import DateDrillDown
 from ultrai.tracing import carried
 
@@ -36,6 +36,7 @@ class UserForm(UserChangeForm):
 @admin.register(User)
 class UserAdmin(LargeTableAdmin, DjangoUserAdmin):
     actions = ["deactivate", "end_sessions", "force_password_reset"]
+    change_form_template = "admin/accounts/user.html"
     form = UserForm
     add_form = NewUserForm
     list_display = ["email", "username", "is_active", "is_staff", "created_at", "last_login"]
@@ -60,31 +61,50 @@ class UserAdmin(LargeTableAdmin, DjangoUserAdmin):
         if not obj.is_active:
             obj.shut_out()  # or the sessions would come back with the account
 
-    @admin.action(description="Deactivate and log out", permissions=["change"])
-    def deactivate(self, request: HttpRequest, users: QuerySet[User]) -> None:
-        for user in users:
-            user.is_active = False
-            user.save(update_fields=["is_active", "updated_at"])
-            user.shut_out()
-        self._log(request, users, "Deactivated and logged out.")
+    @admin.action(description="Deactivate and log out", permissions=["change"], location=EVERYWHERE)
+    def deactivate(self, request: HttpRequest, users: QuerySet[User]) -> HttpResponse | None:
+        return act(
+            self,
+            request,
+            users,
+            question="Deactivate these accounts and end all their sessions and tokens?",
+            done="Deactivated and logged out:",
+            perform=User.deactivate,
+        )
 
-    @admin.action(description="End sessions and personal access tokens", permissions=["change"])
-    def end_sessions(self, request: HttpRequest, users: QuerySet[User]) -> None:
-        for user in users:
-            user.shut_out()
-        self._log(request, users, "Ended all sessions and tokens.")
+    @admin.action(
+        description="End sessions and personal access tokens",
+        permissions=["change"],
+        location=EVERYWHERE,
+    )
+    def end_sessions(self, request: HttpRequest, users: QuerySet[User]) -> HttpResponse | None:
+        return act(
+            self,
+            request,
+            users,
+            question="End all sessions and personal access tokens of these accounts?",
+            done="Ended all sessions and tokens:",
+            perform=User.shut_out,
+        )
 
-    @admin.action(description="Force a password reset, by mail", permissions=["change"])
-    def force_password_reset(self, request: HttpRequest, users: QuerySet[User]) -> None:
-        for user in users:
+    @admin.action(
+        description="Force a password reset, by mail", permissions=["change"], location=EVERYWHERE
+    )
+    def force_password_reset(
+        self, request: HttpRequest, users: QuerySet[User]
+    ) -> HttpResponse | None:
+        def reset(user: User) -> None:
             user.disable_password()
             mail_password_reset.defer(email=user.email, **carried())
-        self._log(request, users, "Forced a password reset.")
 
-    def _log(self, request: HttpRequest, users: QuerySet[User], message: str) -> None:
-        assert isinstance(request.user, User)
-        LogEntry.objects.log_actions(request.user.pk, users, CHANGE, message)
-        self.message_user(request, f"{message} {users.count()} accounts.")
+        return act(
+            self,
+            request,
+            users,
+            question="Leave these accounts no password, and mail each a way to a new one?",
+            done="Forced a password reset:",
+            perform=reset,
+        )
 
 
 @admin.register(PersonalAccessToken)

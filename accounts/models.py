@@ -101,6 +101,11 @@ class User(QuickRow, AbstractBaseUser, PermissionsMixin):
         self.save(update_fields=["password", "updated_at"])
         self.shut_out()
 
+    def deactivate(self) -> None:
+        self.is_active = False
+        self.save(update_fields=["is_active", "updated_at"])
+        self.shut_out()  # or the sessions would come back with the account
+
     def shut_out(self) -> None:
         """End every session and every personal access token."""
         self.sessions.all().delete()

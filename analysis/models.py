@@ -116,6 +116,7 @@ class Analysis(QuickRow, models.Model):
     class Meta:
         db_table = "analyses"
         verbose_name_plural = "analyses"
+        permissions = [("read_analysis", "Can read questions and answers")]
         indexes = [
             models.Index("user", models.F("id").desc(), name="analyses_by_user"),
             models.Index(

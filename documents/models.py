@@ -90,7 +90,10 @@ class Document(QuickRow, models.Model):
 
     class Meta:
         db_table = "documents"
-        permissions = [("hold_document", "Can set and lift legal holds")]
+        permissions = [
+            ("read_document", "Can read the text of documents"),
+            ("hold_document", "Can set and lift legal holds"),
+        ]
         # Each order and each filter of a list, within one user's documents.
         indexes = [
             models.Index("user", models.F("id").desc(), name="documents_by_user"),

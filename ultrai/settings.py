@@ -38,6 +38,10 @@ VERSION = "1.0.0"
 DEBUG = env_bool("DEBUG", default=False)
 if DEBUG and env("RENDER", ""):
     stop("DEBUG", "must not be True on a server that others reach", "False")
+# Shown in the admin, so that nobody takes one for another.
+ENVIRONMENT = env("ENVIRONMENT", "development" if DEBUG else "production").lower()
+if ENVIRONMENT not in {"development", "staging", "production"}:
+    stop("ENVIRONMENT", "must be development, staging or production", "staging")
 SECRET_KEY = env_secret("SECRET_KEY")
 JWT_SECRET = env_secret("JWT_SECRET")
 if JWT_SECRET == SECRET_KEY:
@@ -94,7 +98,7 @@ WORKER_GRACE_SECONDS = env_int("WORKER_GRACE_SECONDS", 20, maximum=3_600)
 
 INSTALLED_APPS = [
     "ultrai",  # before the admin: its templates are looked for first
-    "django.contrib.admin",
+    "ultrai.admin_config.UltraiAdminConfig",  # django.contrib.admin, with a site of our own
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -9,9 +9,6 @@ from rest_framework.request import Request
 from ultrai.health import ServiceViewSet
 from ultrai.metrics import metrics
 
-admin.site.site_header = admin.site.site_title = "UltrAI Core"
-admin.site.index_title = "What the service holds"
-
 # Swagger UI sets styles on its elements; nothing else may.
 docs = csp_override({**settings.SECURE_CSP, "style-src": ["'self'", "'unsafe-inline'"]})(
     SpectacularSwaggerSplitView.as_view(url_name="schema", http_method_names=["get", "head"])

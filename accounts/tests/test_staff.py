@@ -21,6 +21,8 @@ def member_of(group):
     if not Group.objects.exists():  # a test with real commits has emptied the tables since
         migration = import_module("accounts.migrations.0003_staff_groups")
         migration.create_groups(apps, SimpleNamespace(connection=connection))
+        migration = import_module("accounts.migrations.0006_permissions_of_staff")
+        migration.grant(apps, SimpleNamespace(connection=connection))
     user = User.objects.create_user(f"{group}@example.com", group, PASSWORD, is_staff=True)
     user.groups.add(Group.objects.get(name=group))
     client = Client()
@@ -39,7 +41,8 @@ def support(db):
 
 
 def run_action(client, action, user):
-    return client.post(USERS, {"action": action, "_selected_action": [user.pk]})
+    chosen = {"action": action, "_selected_action": [user.pk]}
+    return client.post(USERS, chosen | {"confirmed": "yes"})
 
 
 @pytest.mark.parametrize("action", ["deactivate", "end_sessions", "force_password_reset"])

@@ -1,53 +1,51 @@
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 
 from analysis.admin.filters import AnalysisStatus
-from analysis.models import Analysis, AnalysisResult
+from analysis.admin.page import READ_ANALYSIS, page_of
+from analysis.models import Analysis
+from analysis.reports import MEDIA_TYPES, report
+from analysis.serializers import AnalysisDetailSerializer
+from analysis.services import cancel_analysis, delete_analysis, retry_analysis
 from ultrai.admin import MachineWrittenAdmin, preview
+from ultrai.admin.actions import EVERYWHERE, MOST_ROWS, act, confirmation, log
 from ultrai.admin.dates import DateDrillDown
 
-
-class ResultInline(admin.TabularInline):
-    model = AnalysisResult
-    readonly_fields = [
-        "stage",
-        "model",
-        "status",
-        "response_start",
-        "error_code",
-        "latency_ms",
-        "cost_usd",
-    ]
-    fields = tuple(readonly_fields)
-    ordering = ["id"]
-    can_delete = False
-    show_change_link = True
-    extra = 0
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[AnalysisResult]:
-        return super().get_queryset(request).defer("prompt")
-
-    def has_add_permission(self, request: HttpRequest, obj: Analysis | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Analysis | None = None) -> bool:
-        return False
-
-    @admin.display(description="response")
-    def response_start(self, result: AnalysisResult) -> str:
-        return preview(result.response, 200)
+DETAILS = [
+    "strategy",
+    "minimum_answers",
+    "uses_cache",
+    "parameters",
+    "synthesizer",
+    "estimated_cost_usd",
+    "reserved_usd",
+    "max_cost_usd",
+    "agreement",
+    "document_sha256",
+    "runs",
+]
 
 
 @admin.register(Analysis)
 class AnalysisAdmin(MachineWrittenAdmin):
+    actions = ["retry", "cancel", "export_csv", "export_json"]
+    change_form_template = "admin/analysis/page.html"
     list_display = ["id", "user", "document", "question", "mode", "status", "created_at"]
     list_filter = [AnalysisStatus, "mode", DateDrillDown]
     search_help_text = (
         "An id; the beginning of the user's email address, then also words of the prompt."
     )
-    exclude = ["lease", "lease_expires_at"]
-    inlines = [ResultInline]
+    reading_permission = READ_ANALYSIS
+    text_columns = {"question"}
+
+    def get_fieldsets(self, request: HttpRequest, obj: Analysis | None = None) -> Any:
+        # The agreement tells what the answers say.
+        shown = [f for f in DETAILS if f != "agreement" or request.user.has_perm(READ_ANALYSIS)]
+        return [("Details", {"fields": shown, "classes": ["collapse"]})]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Analysis]:
         """With the document's name, and without its text."""
@@ -62,12 +60,74 @@ class AnalysisAdmin(MachineWrittenAdmin):
         *,
         has_owner: bool,
     ) -> QuerySet[Analysis]:
-        if not has_owner:
+        if not (has_owner and request.user.has_perm(READ_ANALYSIS)):
             return rows.none()
         for word in words:
             rows = rows.filter(prompt__icontains=word)
         return rows
 
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        context |= page_of(context["original"], request)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def delete_model(self, request: HttpRequest, obj: Analysis) -> None:
+        delete_analysis(obj)  # its calls stop, and what they did cost is booked
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Analysis]) -> None:
+        for analysis in queryset:
+            delete_analysis(analysis)
+
     @admin.display(description="prompt")
     def question(self, analysis: Analysis) -> str:
         return preview(analysis.prompt)
+
+    @admin.action(
+        description="Retry what has no answer", permissions=["operate"], location=EVERYWHERE
+    )
+    def retry(self, request: HttpRequest, analyses: QuerySet[Analysis]) -> HttpResponse | None:
+        return act(
+            self,
+            request,
+            analyses,
+            question="Make again the calls that have no answer? They cost their user money.",
+            done="Queued again:",
+            perform=retry_analysis,
+        )
+
+    @admin.action(description="Cancel", permissions=["operate"], location=EVERYWHERE)
+    def cancel(self, request: HttpRequest, analyses: QuerySet[Analysis]) -> HttpResponse | None:
+        return act(
+            self,
+            request,
+            analyses,
+            question="Stop these analyses? What has been answered stays.",
+            done="Cancelled:",
+            perform=cancel_analysis,
+        )
+
+    @admin.action(description="Export as CSV", permissions=["read"], location=EVERYWHERE)
+    def export_csv(self, request: HttpRequest, analyses: QuerySet[Analysis]) -> HttpResponseBase:
+        return self._export(request, analyses, "csv")
+
+    @admin.action(description="Export as JSON", permissions=["read"], location=EVERYWHERE)
+    def export_json(self, request: HttpRequest, analyses: QuerySet[Analysis]) -> HttpResponseBase:
+        return self._export(request, analyses, "json")
+
+    def has_read_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(READ_ANALYSIS)
+
+    def _export(
+        self, request: HttpRequest, selected: QuerySet[Analysis], form: str
+    ) -> HttpResponseBase:
+        rows = list(selected.prefetch_related("results")[:MOST_ROWS])
+        if "confirmed" not in request.POST:
+            question = "Export these analyses, with their questions and answers? This is logged."
+            return confirmation(self, request, rows, question, "")
+        log(request, rows, f"Exported as {form.upper()}.")
+        pieces = report(rows, form, lambda analysis: dict(AnalysisDetailSerializer(analysis).data))
+        name = f'attachment; filename="analyses.{form}"'
+        return StreamingHttpResponse(
+            pieces, content_type=MEDIA_TYPES[form], headers={"Content-Disposition": name}
+        )

@@ -1,12 +1,38 @@
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.db.models.functions import Left
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 
 from analysis.admin.filters import Cost, ErrorCode, Model, Provider, Quotations, ResultStatus, Stage
+from analysis.admin.page import READ_ANALYSIS
 from analysis.models import AnalysisResult
 from ultrai.admin import MachineWrittenAdmin, preview
 from ultrai.admin.dates import DateDrillDown
+
+CALL = ["llm_provider", "model", "resolved_model", "stage", "part", "parameters", "created_at"]
+OUTCOME = [
+    "status",
+    "attempts",
+    "interrupted",
+    "cached",
+    "error_code",
+    "error",
+    "input_tokens",
+    "output_tokens",
+    "cost_usd",
+    "latency_ms",
+    "finish_reason",
+    "quotations_total",
+    "quotations_held",
+    "rating",
+    "started_at",
+    "finished_at",
+]
+TEXTS = ["prompt", "sent", "response", "review", "quotations", "comment"]
 
 
 @admin.register(AnalysisResult)
@@ -14,7 +40,7 @@ class AnalysisResultAdmin(MachineWrittenAdmin):
     list_display = [
         "id",
         "user",
-        "analysis",
+        "of_analysis",
         "stage",
         "model",
         "status",
@@ -37,6 +63,9 @@ class AnalysisResultAdmin(MachineWrittenAdmin):
         DateDrillDown,
     ]
     list_select_related = ["user", "analysis"]
+    readonly_fields = ["of_analysis"]
+    reading_permission = READ_ANALYSIS
+    text_columns = {"answer"}
     search_help_text = (
         "An id; the beginning of the user's email address, then also words of the response;"
         " a model, such as openai:gpt-5."
@@ -63,11 +92,29 @@ class AnalysisResultAdmin(MachineWrittenAdmin):
             provider, colon, _ = word.partition(":")
             if colon:
                 rows = rows.filter(llm_provider=provider, model=word)
-            elif has_owner:
+            elif has_owner and request.user.has_perm(READ_ANALYSIS):
                 rows = rows.filter(response__icontains=word)
             else:
                 return rows.none()
         return rows
+
+    def get_fieldsets(self, request: HttpRequest, obj: AnalysisResult | None = None) -> Any:
+        fieldsets = [
+            (None, {"fields": ["of_analysis", "user", "document", *CALL]}),
+            ("Outcome", {"fields": OUTCOME}),
+        ]
+        if request.user.has_perm(READ_ANALYSIS):
+            fieldsets.append(("Texts", {"fields": TEXTS}))
+        return fieldsets
+
+    @admin.display(description="analysis")
+    def of_analysis(self, result: AnalysisResult) -> str:
+        if result.analysis_id is None:
+            return "recorded by the client"
+        url = reverse("admin:analysis_analysis_change", args=[result.analysis_id])
+        return format_html(
+            '<a href="{}#result-{}">Analysis {}</a>', url, result.pk, result.analysis_id
+        )
 
     @admin.display(description="response")
     def answer(self, result: AnalysisResult) -> str:

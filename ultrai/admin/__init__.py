@@ -1,5 +1,6 @@
 """What every admin of ours is made of, and the queue's own."""
 
 from ultrai.admin.base import LargeTableAdmin, MachineWrittenAdmin, preview
+from ultrai.admin.queue import JobAdmin, LogEntryAdmin
 
-__all__ = ["LargeTableAdmin", "MachineWrittenAdmin", "preview"]
+__all__ = ["JobAdmin", "LargeTableAdmin", "LogEntryAdmin", "MachineWrittenAdmin", "preview"]

@@ -1,13 +1,17 @@
+from collections.abc import Callable
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth import get_permission_codename
-from django.db import models
+from django.db import IntegrityError, models
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 
 from ultrai.admin.lists import KeysetChangeList
 from ultrai.admin.search import narrowed_to_owner
+
+REFUSED_BY_THE_DATABASE = "23001"  # PostgreSQL's SQLSTATE of restrict_violation
 
 
 class LargeTableAdmin(admin.ModelAdmin):
@@ -23,6 +27,39 @@ class LargeTableAdmin(admin.ModelAdmin):
     search_fields = ["pk"]  # `get_search_results` decides; the field only makes the box appear
     search_help_text = "An id, or the beginning of the owner's email address."
     owner = "user"  # the path to the user whose row it is
+    # Columns that quote what people wrote, and the permission to read them.
+    reading_permission = ""
+    text_columns: set[str] = set()
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        shown = super().get_list_display(request)
+        if request.user.has_perm(self.reading_permission):
+            return shown
+        return [column for column in shown if column not in self.text_columns]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        view = super().changelist_view
+        return self._unless_refused(request, lambda: view(request, extra_context))
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: Any = None
+    ) -> HttpResponse:
+        view = super().delete_view
+        return self._unless_refused(request, lambda: view(request, object_id, extra_context))
+
+    def _unless_refused(
+        self, request: HttpRequest, view: Callable[[], HttpResponse]
+    ) -> HttpResponse:
+        """The database itself keeps what is under legal hold; say so instead of failing."""
+        try:
+            return view()
+        except IntegrityError as error:
+            if getattr(error.__cause__, "sqlstate", None) != REFUSED_BY_THE_DATABASE:
+                raise
+            self.message_user(
+                request, "Not deleted: something of it is under legal hold.", messages.ERROR
+            )
+            return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
         return KeysetChangeList

@@ -5,8 +5,10 @@ from django.urls import reverse
 
 from accounts.models import User
 from analysis.models import Analysis, AnalysisResult
+from analysis.tests.factories import make_analysis
 from conftest import PASSWORD
 from documents.models import Document
+from documents.tests.factories import make_read_document
 
 OURS = [
     "accounts_user",
@@ -73,3 +75,39 @@ def test_an_unknown_admin_page_stays_a_page(staff):
 
     assert response.status_code == 404
     assert response["Content-Type"].startswith("text/html")
+
+
+def test_the_page_of_an_analysis_shows_answers_quotations_and_errors(staff, alice):
+    document = make_read_document(alice, "Water boils.\fIce melts.", page_count=2)
+    analysis = make_analysis(alice, document, models=["builtin:summary", "builtin:quotes"])
+    good, bad = analysis.results.order_by("pk")
+    AnalysisResult.objects.filter(pk=good.pk).update(
+        status="succeeded",
+        response="It says **so**.",
+        quotations=[
+            {"text": "Ice melts.", "verdict": "exact", "page": 2, "start": 13, "end": 23},
+            {"text": "Ice burns.", "verdict": "not_found", "page": None},
+        ],
+        quotations_total=2,
+        quotations_held=1,
+    )
+    AnalysisResult.objects.filter(pk=bad.pk).update(
+        status="failed", error_code="quota_exceeded", error="You have no credits left."
+    )
+
+    page = staff.get(reverse("admin:analysis_analysis_change", args=[analysis.pk])).text
+
+    content = reverse("admin:documents_document_content", args=[document.pk])
+    assert "<strong>so</strong>" in page
+    assert f'<a href="{content}?start=13&amp;end=23">exact, page 2</a>' in page
+    assert "not found in the document" in page
+    assert "You have no credits left." in page
+    assert f'href="{content}?page=2"' in page
+
+
+def test_the_admin_says_where_it_runs(staff, settings):
+    settings.ENVIRONMENT = "staging"
+
+    assert (
+        '<span class="environment environment-staging">staging</span>' in staff.get("/admin/").text
+    )
