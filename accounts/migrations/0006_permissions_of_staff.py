@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0005_admin_lists"),
         ("documents", "0009_permissions_of_staff"),
-        ("analysis", "0009_permissions_of_staff"),
+        ("analysis", "0010_permissions_of_staff"),
         ("admin", "0003_logentry_add_action_flag_choices"),
         ("procrastinate", "__first__"),
     ]

@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('analysis', '0008_reservations_by_month'),
+        ('analysis', '0009_overflow_stage'),
     ]
 
     operations = [
