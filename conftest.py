@@ -23,7 +23,7 @@ for name in list(os.environ):
             "EMAIL_URL",
             "TRUSTED_PROXY_HOPS",
         }
-        or name.startswith("THROTTLE_")
+        or name.startswith(("THROTTLE_", "WEBHOOK_"))
     ):
         del os.environ[name]
 os.environ["DEBUG"] = "True"

@@ -12,12 +12,14 @@ from django.utils import timezone
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 
+import analysis.webhooks.jobs  # noqa: F401  the worker finds its tasks through this module
 from analysis import leases, money, pipeline
 from analysis.leases import LeaseLost
 from analysis.limits import room
 from analysis.models import Analysis
 from analysis.questions import question_of
 from analysis.recording import RecordedCalls, surely
+from analysis.webhooks import services as webhooks
 from documents.models import Document
 from ultrai.exceptions import DomainError
 from ultrai.jobs import MAX_ATTEMPTS, RETRY, in_database, without_job
@@ -128,10 +130,11 @@ def reserve(analysis: Analysis, question: pipeline.Question) -> None:
 
 @transaction.atomic
 def finish(analysis: Analysis, status: Analysis.Status, **outcome: object) -> None:
-    """End it and book its cost together: a worker killed in between would leave money set aside."""
+    """End it, book its cost and announce it together: a worker may be killed in between."""
     if not analysis.finish(status, **outcome):
         return
     money.settle(analysis.pk)
+    webhooks.announce(analysis.pk)
     fields = {
         "analysis_id": analysis.pk,
         "user_id": analysis.user_id,

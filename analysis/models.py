@@ -14,10 +14,18 @@ from accounts.models import User
 from analysis.budgets import Budget
 from analysis.providers import Completion
 from analysis.totals import ProviderTotal
+from analysis.webhooks.models import WebhookDelivery, WebhookEndpoint
 from documents.models import Document, both_or_neither
 from ultrai.compiled import QuickRow, ShapedQuerySet
 
-__all__ = ["Analysis", "AnalysisResult", "Budget", "ProviderTotal"]
+__all__ = [
+    "Analysis",
+    "AnalysisResult",
+    "Budget",
+    "ProviderTotal",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+]
 
 # While a worker runs an analysis it renews its lease; a lease that ran out can be taken over.
 # Shorter than the time after which a dead worker's jobs are queued again (ultrai.jobs).

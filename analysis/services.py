@@ -11,6 +11,7 @@ from analysis import money
 from analysis.jobs import job_lock, run_analysis
 from analysis.models import Analysis, AnalysisResult
 from analysis.questions import question_of
+from analysis.webhooks import services as webhooks
 from documents.models import Document
 from ultrai.exceptions import DomainError
 from ultrai.tracing import carried
@@ -119,6 +120,7 @@ def cancel_analysis(analysis: Analysis) -> None:
     if not analysis.cancel():
         raise NothingToCancel("The analysis has ended already.")
     money.settle(analysis.pk)
+    webhooks.announce(analysis.pk)
 
 
 @transaction.atomic
@@ -154,7 +156,8 @@ def rerun_analysis(analysis: Analysis, **changes: Any) -> Analysis:
 @transaction.atomic
 def delete_analysis(analysis: Analysis) -> None:
     """Stop it, book what it did cost, delete it with its results."""
-    analysis.cancel()
+    if analysis.cancel():
+        webhooks.announce(analysis.pk)
     money.settle(analysis.pk)
     analysis.delete()
 

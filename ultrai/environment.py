@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from ipaddress import ip_network
 from typing import Any, NamedTuple, NoReturn
 from urllib.parse import unquote, urlsplit
 
@@ -91,6 +92,14 @@ def is_origin(value: str) -> bool:
 def is_host(value: str) -> bool:
     name, address = r"\.?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", r"\[[0-9a-fA-F:]+\]"
     return re.fullmatch(rf"\*|{name}|{address}", value) is not None
+
+
+def is_network(value: str) -> bool:
+    try:
+        ip_network(value)
+    except ValueError:
+        return False
+    return True
 
 
 def env_url(name: str, schemes: set[str], example: str, default: str | None = None) -> str:

@@ -126,6 +126,23 @@ VALUES: dict[str, Any] = {
     "schema": "https://api.example.com/schema",
     "health": "https://api.example.com/health",
     "server_version": "18.4",
+    # Webhooks
+    "url": "https://hooks.example.com/ultrai",
+    "events": ["analysis.succeeded", "analysis.partial"],
+    "enabled": True,
+    "disabled_reason": "",
+    "failing_since": None,
+    "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwq3pUPX2sOyo=",
+    "webhook_id": 1,
+    "message_id": "msg_0f8a3c5e7b9d4f6080a1c2e3d4f5a6b7",
+    "event": "analysis.succeeded",
+    "payload": {
+        "type": "analysis.succeeded",
+        "timestamp": LATER,
+        "data": {"analysis_id": 1, "status": "succeeded"},
+    },
+    "response_status": 204,
+    "next_attempt_at": None,
 }
 
 
@@ -227,6 +244,19 @@ SCHEMAS: dict[str, Any] = {
         "parameters": {"temperature": 0.2},
     },
     "PatchedOwnResultRequest": {"rating": 5, "comment": VALUES["comment"]},
+    "Webhook": {"description": "Ada's dashboard"},
+    "WebhookWithSecret": {"description": "Ada's dashboard"},
+    "WebhookRequest": {"url": "https://hooks.example.com/ultrai"},
+    "PatchedWebhookRequest": {"enabled": True},
+    "Delivery": {"status": "delivered", "attempts": 1, "error": ""},
+    "Delivery 202": {
+        "status": "pending",
+        "attempts": 0,
+        "error": "",
+        "response_status": None,
+        "next_attempt_at": TIME,
+        "finished_at": None,
+    },
     "PlannedCall": {"stage": "answer"},
     "text/markdown": f"# Analysis 1\n\n> What will it cost?\n\n## {MODELS[0]}\n\n{ANSWER}\n",
     "text/csv": "analysis_id,id,stage,model,status,response\n"
@@ -377,5 +407,17 @@ OWN_PROBLEMS: dict[str, dict[str, Any]] = {
         "code": "too_many_streams",
         "detail": "Too many streams are open. Ask with ?wait= instead, or later.",
         "retry_after": 5,
+    },
+    "create_webhook 409": {
+        "code": "too_many_webhooks",
+        "detail": "There are 20 webhooks already; delete one first.",
+    },
+    "test_webhook 409": {
+        "code": "delivery_pending",
+        "detail": "The last test is still on its way.",
+    },
+    "redeliver_webhook 409": {
+        "code": "webhook_disabled",
+        "detail": "The webhook is disabled; enable it first.",
     },
 }

@@ -4,15 +4,19 @@ import asyncio
 import contextvars
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from django.db import InterfaceError, OperationalError, close_old_connections
 from django.db.models import CharField, Exists, Model, OuterRef, QuerySet, Value
 from django.db.models.functions import Cast, Concat
 from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
+from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.exceptions import UniqueViolation
-from procrastinate.jobs import Status
+from procrastinate.jobs import JobDeferrer, Status
+from procrastinate.manager import JobManager
+from procrastinate.tasks import configure_task
 
 # The database is away: what was to be written may be written a little later.
 DATABASE_ERRORS = (OperationalError, InterfaceError)
@@ -41,6 +45,16 @@ async def in_database[**P, T](function: Callable[P, T], *args: P.args, **kwargs:
 
     context = contextvars.copy_context()
     return await asyncio.get_running_loop().run_in_executor(_threads, context.run, call)
+
+
+def job_with_rows(name: str, queue: str, **options: Any) -> JobDeferrer:
+    """Return a job to be deferred in a transaction: it commits with the rows, in the worker too.
+
+    There a task's own `defer` goes through the worker's connections: that job would be queued
+    before the rows are there, and stay when the transaction is rolled back.
+    """
+    manager = JobManager(DjangoConnector())
+    return configure_task(name=name, job_manager=manager, queue=queue, **options)
 
 
 def without_job[M: Model](rows: QuerySet[M], lock: str) -> QuerySet[M, int]:

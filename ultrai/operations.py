@@ -107,6 +107,31 @@ GROUPS = [
         },
     ),
     Group(
+        "webhooks",
+        "Be told when an analysis has ended.",
+        {
+            "POST /webhooks": ("create_webhook", "Have an address told"),
+            "GET /webhooks": ("list_webhooks", "List webhooks"),
+            "GET /webhooks/{id}": ("get_webhook", "Read a webhook"),
+            "PATCH /webhooks/{id}": ("update_webhook", "Change, disable or enable a webhook"),
+            "POST /webhooks/{id}/test": ("test_webhook", "Send a test"),
+            "POST /webhooks/{id}/rotate-secret": ("rotate_webhook_secret", "Get a new secret"),
+            "DELETE /webhooks/{id}": ("delete_webhook", "Delete a webhook"),
+            "GET /webhooks/{webhook_id}/deliveries": (
+                "list_webhook_deliveries",
+                "What was sent, and what came of it",
+            ),
+            "GET /webhooks/{webhook_id}/deliveries/{id}": (
+                "get_webhook_delivery",
+                "Read a delivery",
+            ),
+            "POST /webhooks/{webhook_id}/deliveries/{id}/redeliver": (
+                "redeliver_webhook",
+                "Send it once more",
+            ),
+        },
+    ),
+    Group(
         "access",
         "Tokens for scripts, and where you are logged in.",
         {

@@ -3,6 +3,7 @@
 import logging
 import re
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 
 import dj_database_url
@@ -24,6 +25,7 @@ from ultrai.environment import (
     env_secret,
     env_url,
     is_host,
+    is_network,
     is_origin,
     mailers,
     stop,
@@ -397,6 +399,19 @@ for _name in env_list(
 
 # What the models may cost a user a month, in US dollars, unless the admin says otherwise for one.
 MONTHLY_BUDGET_USD = env_decimal("MONTHLY_BUDGET_USD")
+
+# Webhooks
+
+WEBHOOK_CONCURRENCY = env_int("WEBHOOK_CONCURRENCY", 50, minimum=1, maximum=1_000)
+WEBHOOK_TIMEOUT_SECONDS = env_int("WEBHOOK_TIMEOUT_SECONDS", 15, minimum=1, maximum=30)
+# They go to public addresses only, and to these networks all the same.
+WEBHOOK_ALLOWED_NETWORKS = [
+    ip_network(one)
+    for one in env_list(
+        "WEBHOOK_ALLOWED_NETWORKS", valid=is_network, example="10.20.0.0/16,192.168.7.9/32"
+    )
+]
+WEBHOOK_SCHEMES = {"https", "http"} if DEBUG else {"https"}
 
 # Logging: one line an event, to standard error, which the platform collects
 

@@ -35,6 +35,9 @@ def belongings(alice, client_of):
     )
     make_personal_access_token(user=alice, name="Alice's script", scopes=["read"], expires_at=None)
     client.post(reverse("password-reset"), {"email": alice.email})
+    webhook = {"url": "https://alice.example.com/", "description": "Alice's receiver"}
+    hook = client.post(reverse("webhook-list"), webhook).json()
+    client.post(reverse("webhook-test", args=[hook["id"]]))
     return client
 
 
@@ -105,6 +108,8 @@ def test_the_export_has_everything_and_nothing_of_others(alice, bob, belongings)
             "profile.json",
             "results.jsonl",
             "sessions.jsonl",
+            "webhook_deliveries.jsonl",
+            "webhooks.jsonl",
         ]
     )
     assert json.loads(archive.read("profile.json"))["email"] == alice.email
@@ -114,6 +119,9 @@ def test_the_export_has_everything_and_nothing_of_others(alice, bob, belongings)
     everything = b"".join(archive.read(name) for name in archive.namelist())
     assert b"Bob's secret" not in everything
     assert b"argon2" not in everything
+    assert b"Alice's receiver" in archive.read("webhooks.jsonl")
+    assert json.loads(archive.read("webhook_deliveries.jsonl"))["event"] == "webhook.test"
+    assert b"salt" not in everything
 
 
 def test_erasing_needs_the_password(alice, belongings):
@@ -140,6 +148,8 @@ def test_erasing_leaves_nothing_and_says_what_it_was(alice, bob, client_of, belo
             "budgets": 1,
             "analyses": 1,
             "analysis_results": 3,
+            "webhook_endpoints": 1,
+            "webhook_deliveries": 1,
             "procrastinate_jobs": 1,
         }
     }

@@ -1,4 +1,10 @@
 from analysis.admin.analyses import AnalysisAdmin
 from analysis.admin.results import AnalysisResultAdmin
+from analysis.admin.webhooks import WebhookDeliveryAdmin, WebhookEndpointAdmin
 
-__all__ = ["AnalysisAdmin", "AnalysisResultAdmin"]
+__all__ = [
+    "AnalysisAdmin",
+    "AnalysisResultAdmin",
+    "WebhookDeliveryAdmin",
+    "WebhookEndpointAdmin",
+]

@@ -1,5 +1,6 @@
 import gc
 import threading
+from ipaddress import ip_network
 
 import pytest
 from django.urls import reverse
@@ -8,6 +9,7 @@ from analysis.providers import ProviderConfig
 from analysis.tests.aimock import running_aimock
 from analysis.tests.four_providers import Server, configure
 from analysis.tests.peers import running_peer
+from analysis.tests.receivers import running_receiver
 
 
 @pytest.fixture
@@ -16,6 +18,14 @@ def peer(settings):
     with running_peer() as peer:
         settings.LLM_PROVIDERS = peer.provider("a", "b", "c")
         yield peer
+
+
+@pytest.fixture
+def receiver(settings):
+    """A receiver of webhooks, in a network they may go to all the same."""
+    settings.WEBHOOK_ALLOWED_NETWORKS = [ip_network("127.0.0.1/32")]
+    with running_receiver() as receiver:
+        yield receiver
 
 
 @pytest.fixture

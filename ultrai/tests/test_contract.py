@@ -7,7 +7,7 @@ from rest_framework.permissions import IsAuthenticated
 
 from accounts.models import Session
 from accounts.tokens import make_personal_access_token, start_session
-from analysis.tests.factories import make_analysis
+from analysis.tests.factories import make_analysis, make_delivery, make_webhook
 from documents.tests.factories import make_document
 from ultrai.tests.endpoints import endpoints
 
@@ -32,9 +32,11 @@ OWNED = [(e.name, method) for e in ENDPOINTS if e.is_detail for method in e.meth
 
 
 def address(name, pk=1):
-    """The route's address; a number that it has besides the row's, such as a page's, is 1."""
+    """The route's address, of a row or of a row and one that hangs on it; a number that it has
+    besides them, such as a page's, is 1."""
     numbers = next(e.route.count("<") for e in ENDPOINTS if e.name == name)
-    return reverse(name, args=[pk, 1][:numbers])
+    ids = pk if isinstance(pk, tuple) else (pk, 1)
+    return reverse(name, args=ids[:numbers])
 
 
 def test_every_endpoint_needs_login_unless_listed():
@@ -64,12 +66,14 @@ def owned(alice):
     )
     start_session(alice)
     token, _ = make_personal_access_token(user=alice, name="ci", scopes=["read"], expires_at=None)
+    delivery = make_delivery(make_webhook(alice))
     return {
         "document": document.pk,
         "analysis": analysis.pk,
         "result": analysis.results.get().pk,
         "session": Session.objects.get().pk,
         "token": token.pk,
+        "webhook": (delivery.endpoint_id, delivery.pk),
     }
 
 

@@ -63,7 +63,17 @@ def test_foreign_keys_delete_in_the_database_and_have_an_index():
             JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
             WHERE c.contype = 'f' AND c.conrelid::regclass::text = ANY(%s) ORDER BY 1, 2
             """,
-            [["user_sessions", "documents", "document_files", "analyses", "analysis_results"]],
+            [
+                [
+                    "user_sessions",
+                    "documents",
+                    "document_files",
+                    "analyses",
+                    "analysis_results",
+                    "webhook_endpoints",
+                    "webhook_deliveries",
+                ]
+            ],
         )
         keys = cursor.fetchall()
 
@@ -76,6 +86,8 @@ def test_foreign_keys_delete_in_the_database_and_have_an_index():
         ("document_files", "document_id", True, True),
         ("documents", "user_id", True, True),
         ("user_sessions", "user_id", True, True),
+        ("webhook_deliveries", "endpoint_id", True, True),
+        ("webhook_endpoints", "user_id", True, True),
     ]
 
 

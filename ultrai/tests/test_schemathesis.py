@@ -26,7 +26,7 @@ from accounts.models import User
 from accounts.passwords import reset_token
 from accounts.tokens import make_personal_access_token, start_session
 from analysis.services import record_result
-from analysis.tests.factories import make_analysis
+from analysis.tests.factories import make_analysis, make_delivery, make_webhook
 from conftest import PASSWORD
 from documents.services import replace_file
 from documents.tests.factories import make_document
@@ -136,8 +136,11 @@ def before_call(context, case, kwargs):
             user = User.objects.create(email=email, username="Alice", password=PASSWORD_HASH)
             if case.headers.get("Authorization") == f"Bearer {PLACEHOLDER}":
                 case.headers["Authorization"] = f"Bearer {start_session(user).access_token}"
-            if isinstance(case.path_parameters.get("id"), int):
-                case.path_parameters["id"] = make_row(case.path, user).pk
+            numbers = {n for n, value in case.path_parameters.items() if isinstance(value, int)}
+            if numbers & {"id", "webhook_id"}:
+                row = make_row(case.path, user)
+                real = {"id": row.pk, "webhook_id": getattr(row, "endpoint_id", None)}
+                case.path_parameters |= {name: real[name] for name in numbers & real.keys()}
             if isinstance(case.path_parameters.get("number"), int):
                 case.path_parameters["number"] = 1  # a page, or a version
             if case.meta.phase.name == "coverage" and "cursor" in case.query:
@@ -168,6 +171,9 @@ def make_row(path, user):
             return record_result(
                 user=user, document=None, llm_provider="paper", prompt="What?", response="42"
             )
+        case "/webhooks":
+            webhook = make_webhook(user)
+            return make_delivery(webhook) if "/deliveries" in path else webhook
         case "/auth/sessions":
             start_session(user)
             return user.sessions.latest("id")
@@ -195,6 +201,7 @@ def with_real_values(case, user):
         "llm_provider": lambda: "builtin",
         "synthesizer": lambda: "builtin:quotes",
         "minimum_answers": lambda: 1,
+        "url": lambda: "https://example.com/hook",
     }
     named = real.keys() & body.keys() & properties.keys()
     valid = {name for name in named if is_valid(properties[name], body[name])}

@@ -58,6 +58,7 @@ def read(expression, **variables):
         ("WEB_CONCURRENCY", "two", "must be a whole number"),
         ("DATABASE_POOL_MAX", "-1", "must be a whole number"),
         ("MAX_UPLOAD_MB", "1000000000000", "must be a whole number"),
+        ("WEBHOOK_ALLOWED_NETWORKS", "10.0.0.1/8", "Example: WEBHOOK_ALLOWED_NETWORKS=10."),
         ("OPENAI_COMPATIBLE", "Mistral!", "Example: OPENAI_COMPATIBLE=mistral,ollama"),
         ("OPENAI_COMPATIBLE", "openai", "Example: OPENAI_COMPATIBLE=mistral,ollama"),
     ],

@@ -36,8 +36,8 @@ async def run_until_told_to_stop() -> None:
 async def run_workers(stop: asyncio.Event) -> None:
     """Run one worker for each kind of load until told to stop, or until one of them ends.
 
-    Reading documents takes a core each; waiting for models takes none. Apart, neither keeps the
-    other waiting.
+    Reading documents takes a core each; waiting for models, or for receivers of webhooks, takes
+    none. Apart, none keeps another waiting.
     """
     connector = PsycopgConnector(kwargs=connector_params(), min_size=1, max_size=4)
     with app.replace_connector(connector):
@@ -45,6 +45,7 @@ async def run_workers(stop: asyncio.Event) -> None:
             loads = {
                 "documents": (["documents"], settings.EXTRACTION_CONCURRENCY),
                 "analyses": (["analyses"], settings.WORKER_CONCURRENCY),
+                "webhooks": (["webhooks"], settings.WEBHOOK_CONCURRENCY),  # waiting, as well
                 "upkeep": (["upkeep", "mail"], 4),  # never behind a backlog of analyses
             }
             workers = [

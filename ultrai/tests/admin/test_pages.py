@@ -5,7 +5,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from analysis.models import Analysis, AnalysisResult
-from analysis.tests.factories import make_analysis
+from analysis.tests.factories import make_analysis, make_delivery, make_webhook
 from conftest import PASSWORD
 from documents.models import Document
 from documents.tests.factories import make_read_document
@@ -17,6 +17,8 @@ OURS = [
     "documents_document",
     "analysis_analysis",
     "analysis_analysisresult",
+    "analysis_webhookendpoint",
+    "analysis_webhookdelivery",
 ]
 
 
@@ -45,6 +47,20 @@ def test_what_the_machine_wrote_is_read_only(staff, result, model, name):
     assert staff.get(url).status_code == 200
     assert staff.post(url, {"prompt": "changed", "filename": "changed"}).status_code == 403
     assert staff.get(reverse(f"admin:{name}_add")).status_code == 403
+
+
+def test_webhooks_are_read_only_and_shown_without_what_their_secret_is_made_of(staff, alice):
+    webhook = make_delivery(make_webhook(alice)).endpoint
+    url = reverse("admin:analysis_webhookendpoint_change", args=[webhook.pk])
+
+    page = staff.get(url).content.decode()
+
+    assert webhook.url in page
+    assert str(webhook.secret_salt) not in page
+    assert staff.post(url, {"url": "https://changed.example.com/"}).status_code == 403
+    for name in ("analysis_webhookendpoint", "analysis_webhookdelivery"):
+        found = staff.get(reverse(f"admin:{name}_changelist"), {"q": "alice@"}).content.decode()
+        assert f"Webhook {webhook.pk}" in found or webhook.url in found
 
 
 def test_staff_create_a_user_whose_email_is_lower_case(staff):

@@ -1,0 +1,1 @@
+"""Telling other programs that an analysis has ended, as standard-webhooks says."""

@@ -1,0 +1,125 @@
+import django_filters
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+from rest_framework.viewsets import GenericViewSet
+
+from accounts.idempotency import idempotent
+from analysis.views import IDEMPOTENCY_KEY
+from analysis.webhooks import services
+from analysis.webhooks.models import WebhookDelivery, WebhookEndpoint
+from analysis.webhooks.serializers import (
+    DeliverySerializer,
+    WebhookSerializer,
+    WebhookWithSecretSerializer,
+)
+from ultrai.parameters import QueryParametersMixin
+
+
+class WebhookViewSet(
+    QueryParametersMixin,
+    mixins.ListModelMixin,
+    mixins.RetrieveModelMixin,
+    mixins.UpdateModelMixin,
+    mixins.DestroyModelMixin,
+    GenericViewSet[WebhookEndpoint],
+):
+    """Addresses that are told when an analysis has ended, in signed messages."""
+
+    queryset = WebhookEndpoint.objects.none()
+    serializer_class = WebhookSerializer
+    lookup_value_converter = "int"
+    http_method_names = ["get", "post", "patch", "delete", "head", "options"]
+    actions_with_fields = ()
+
+    def get_queryset(self) -> QuerySet[WebhookEndpoint]:
+        return WebhookEndpoint.objects.visible_to(self.request.user)
+
+    @extend_schema(
+        request=WebhookSerializer,
+        responses={201: WebhookWithSecretSerializer},
+        parameters=[IDEMPOTENCY_KEY],
+    )
+    def create(self, request: Request) -> Response:
+        """Have an address told. `secret` is in this answer and never again: keep it."""
+        return self._with_secret(self._create(request))
+
+    @idempotent
+    def _create(self, request: Request) -> Response:
+        form = WebhookSerializer(data=request.data, context={"request": request})
+        form.is_valid(raise_exception=True)
+        endpoint = form.save()
+        where = reverse("webhook-detail", [endpoint.pk], request=request)
+        return Response(form.data, status.HTTP_201_CREATED, headers={"Location": where})
+
+    @extend_schema(
+        request=None, responses={200: WebhookWithSecretSerializer}, parameters=[IDEMPOTENCY_KEY]
+    )
+    @action(["post"], detail=True, url_path="rotate-secret")
+    def rotate_secret(self, request: Request, pk: int) -> Response:
+        """Sign with a new secret; for a day messages carry a signature of the old one as well."""
+        return self._with_secret(self._rotate(request))
+
+    @idempotent
+    def _rotate(self, request: Request) -> Response:
+        endpoint = self.get_object()
+        endpoint.rotate_secret()
+        return Response(WebhookSerializer(endpoint).data)
+
+    @extend_schema(request=None, responses={202: DeliverySerializer}, parameters=[IDEMPOTENCY_KEY])
+    @action(["post"], detail=True)
+    @idempotent
+    def test(self, request: Request, pk: int) -> Response:
+        """Send a `webhook.test` message, once; `GET` the `Location` to see what came of it."""
+        delivery = services.send_test(self.get_object())
+        where = reverse("webhook-delivery-detail", [pk, delivery.pk], request=request)
+        delivery.refresh_from_db()
+        body = DeliverySerializer(delivery).data
+        return Response(body, status.HTTP_202_ACCEPTED, headers={"Location": where})
+
+    def _with_secret(self, answer: Response) -> Response:
+        """Add the secret after the answer was kept for its Idempotency-Key: it is in no row."""
+        endpoint = get_object_or_404(self.get_queryset(), pk=answer.data["id"])
+        answer.data = {**answer.data, "secret": endpoint.secret}
+        return answer
+
+
+class DeliveryFilter(django_filters.FilterSet):
+    status = django_filters.MultipleChoiceFilter(choices=WebhookDelivery.Status.choices)
+
+    class Meta:
+        model = WebhookDelivery
+        fields: list[str] = []
+
+
+class DeliveryViewSet(
+    QueryParametersMixin,
+    mixins.ListModelMixin,
+    mixins.RetrieveModelMixin,
+    GenericViewSet[WebhookDelivery],
+):
+    """What a webhook was sent, and what came of it; kept for 30 days."""
+
+    queryset = WebhookDelivery.objects.none()
+    serializer_class = DeliverySerializer
+    lookup_value_converter = "int"
+    filterset_class = DeliveryFilter
+    actions_with_fields = ()
+
+    def get_queryset(self) -> QuerySet[WebhookDelivery]:
+        endpoints = WebhookEndpoint.objects.visible_to(self.request.user)
+        endpoint = get_object_or_404(endpoints, pk=self.kwargs["webhook_id"])
+        return endpoint.deliveries.select_related("endpoint")
+
+    @extend_schema(request=None, responses={202: DeliverySerializer}, parameters=[IDEMPOTENCY_KEY])
+    @action(["post"], detail=True)
+    @idempotent
+    def redeliver(self, request: Request, webhook_id: int, pk: int) -> Response:
+        """Send a delivery that has ended once more, under the same `message_id`."""
+        services.redeliver(self.get_object())
+        return Response(DeliverySerializer(self.get_object()).data, status.HTTP_202_ACCEPTED)
