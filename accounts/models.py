@@ -139,7 +139,10 @@ class Session(QuickRow, models.Model):
     """
 
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.DB_CASCADE, related_name="sessions"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.DB_CASCADE,
+        related_name="sessions",
+        db_index=False,  # sessions_by_user serves it
     )
     refresh_jti = models.UUIDField(default=uuid.uuid4)
     client = models.CharField(max_length=200, blank=True, default="")  # its User-Agent
@@ -154,6 +157,7 @@ class Session(QuickRow, models.Model):
 
     class Meta:
         db_table = "user_sessions"
+        indexes = [models.Index("user", models.F("id").desc(), name="sessions_by_user")]
 
     def __str__(self) -> str:
         return f"Session {self.pk} of user {self.user_id}"
@@ -177,7 +181,10 @@ class PersonalAccessToken(QuickRow, models.Model):
         WRITE = "write"
 
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.DB_CASCADE, related_name="access_tokens"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.DB_CASCADE,
+        related_name="access_tokens",
+        db_index=False,  # access_tokens_by_user serves it
     )
     name = models.CharField(max_length=100)
     scopes = ArrayField(models.CharField(max_length=10, choices=Scope))
@@ -191,6 +198,7 @@ class PersonalAccessToken(QuickRow, models.Model):
 
     class Meta:
         db_table = "personal_access_tokens"
+        indexes = [models.Index("user", models.F("id").desc(), name="access_tokens_by_user")]
         constraints = [
             models.UniqueConstraint(fields=["sha256"], name="personal_access_token_unique")
         ]

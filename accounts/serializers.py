@@ -13,6 +13,7 @@ from accounts.jobs import mail_email_changed
 from accounts.models import PersonalAccessToken, Session, User
 from accounts.passwords import checked_password, require_password
 from ultrai.exceptions import DomainError
+from ultrai.parameters import ChosenFieldsMixin
 from ultrai.representation import RowSerializer
 from ultrai.tracing import carried
 
@@ -56,7 +57,7 @@ class NewPasswordField(PasswordField):
         super().__init__(min_length=settings.PASSWORD_MIN_LENGTH, **kwargs)
 
 
-class UserSerializer(RowSerializer[User]):
+class UserSerializer(ChosenFieldsMixin, RowSerializer[User]):
     class Meta:
         model = User
         fields = ["id", "email", "username", "created_at"]
@@ -153,7 +154,7 @@ class MessageSerializer(serializers.Serializer[Any]):
     detail = serializers.CharField()
 
 
-class SessionSerializer(RowSerializer[Session]):
+class SessionSerializer(ChosenFieldsMixin, RowSerializer[Session]):
     is_current = serializers.SerializerMethodField()
 
     class Meta:
@@ -165,7 +166,7 @@ class SessionSerializer(RowSerializer[Session]):
         return bool(session == self.context["request"].auth)
 
 
-class PersonalAccessTokenSerializer(RowSerializer[PersonalAccessToken]):
+class PersonalAccessTokenSerializer(ChosenFieldsMixin, RowSerializer[PersonalAccessToken]):
     """A token as lists show it: never its secret."""
 
     scopes = serializers.ListField(

@@ -12,7 +12,6 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
-from rest_framework.viewsets import GenericViewSet, ViewSet
 
 from accounts import own_data
 from accounts.authentication import signed_in
@@ -44,6 +43,7 @@ from accounts.serializers import (
     VerificationSerializer,
 )
 from accounts.tokens import make_personal_access_token, refresh_session, start_session
+from ultrai.api import ApiViewSet, RowsViewSet
 from ultrai.exceptions import DomainError
 from ultrai.throttling import GeneralThrottle, PasswordResetThrottle, RegisterThrottle
 from ultrai.tracing import carried
@@ -66,8 +66,10 @@ def checked(form: Serializer) -> Serializer:
     return form
 
 
-class AccountViewSet(ViewSet):
+class AccountViewSet(ApiViewSet):
     """Register, log in, stay logged in, log out; one's own data."""
+
+    fields_of = {"me": UserSerializer}
 
     @extend_schema(request=RegistrationSerializer, responses={201: UserSerializer}, auth=[])
     @action(["post"], detail=False, throttle_classes=[GeneralThrottle, RegisterThrottle], **OPEN)
@@ -118,7 +120,8 @@ class AccountViewSet(ViewSet):
     @extend_schema(responses=UserSerializer)
     @action(["get"], detail=False)
     def me(self, request: Request) -> Response:
-        return Response(UserSerializer(signed_in(request)).data)
+        answer = UserSerializer(signed_in(request), context=self.get_serializer_context())
+        return Response(answer.data)
 
     @extend_schema(request=ProfileSerializer, responses=UserSerializer)
     @me.mapping.patch
@@ -162,7 +165,7 @@ class AccountViewSet(ViewSet):
         return Response(VerificationSerializer(body).data)
 
 
-class PasswordViewSet(ViewSet):
+class PasswordViewSet(ApiViewSet):
     """A new password, with the old one or without. It ends every session and token."""
 
     @extend_schema(request=PasswordChangeSerializer, responses=TokenPairSerializer)
@@ -200,7 +203,7 @@ class PasswordViewSet(ViewSet):
         return Response({"detail": "The password is changed. Log in with it."})
 
 
-class SessionViewSet(mixins.ListModelMixin, mixins.DestroyModelMixin, GenericViewSet[Session]):
+class SessionViewSet(mixins.ListModelMixin, mixins.DestroyModelMixin, RowsViewSet[Session]):
     """Where one is logged in; deleting a session logs that client out at once."""
 
     queryset = Session.objects.none()
@@ -212,7 +215,7 @@ class SessionViewSet(mixins.ListModelMixin, mixins.DestroyModelMixin, GenericVie
 
 
 class PersonalAccessTokenViewSet(
-    mixins.ListModelMixin, mixins.DestroyModelMixin, GenericViewSet[PersonalAccessToken]
+    mixins.ListModelMixin, mixins.DestroyModelMixin, RowsViewSet[PersonalAccessToken]
 ):
     """Credentials for scripts, which work wherever an access token does."""
 
@@ -236,7 +239,7 @@ class PersonalAccessTokenViewSet(
         return Response(body, status=status.HTTP_201_CREATED)
 
 
-class ProtectedViewSet(ViewSet):
+class ProtectedViewSet(ApiViewSet):
     """The simplest endpoint that needs a login; clients try their token on it."""
 
     @extend_schema(responses=GreetingSerializer)

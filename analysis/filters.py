@@ -6,17 +6,21 @@ from ultrai.filters import TimeFilter, WholeNumberFilter
 
 
 class CreatedFilter(django_filters.FilterSet):
-    created_after = TimeFilter("created_at", "gte")
-    created_before = TimeFilter("created_at", "lt")
-    document = WholeNumberFilter("document_id")
+    created_after = TimeFilter("created_at", "gte", label="At this time or later (ISO 8601).")
+    created_before = TimeFilter("created_at", "lt", label="Earlier than this (ISO 8601).")
+    document = WholeNumberFilter("document_id", label="The id of the document asked about.")
 
 
 class AnalysisFilter(CreatedFilter):
-    status = django_filters.MultipleChoiceFilter(choices=Analysis.Status.choices, distinct=False)
-    mode = django_filters.ChoiceFilter(choices=Analysis.Mode.choices)
-    model = django_filters.CharFilter("model_ids", "contains", help_text="Asked among others.")
+    status = django_filters.MultipleChoiceFilter(
+        choices=Analysis.Status.choices, distinct=False, label="May be repeated: any of these."
+    )
+    mode = django_filters.ChoiceFilter(choices=Analysis.Mode.choices, label="How it was asked.")
+    model = django_filters.CharFilter(
+        "model_ids", "contains", label="`provider:name`, asked among others."
+    )
     search = django_filters.CharFilter(
-        method="by_text", help_text="In the prompt and in the responses."
+        method="by_text", label="Contained in the prompt or in a response, in any case."
     )
 
     class Meta:
@@ -36,18 +40,20 @@ class AnalysisFilter(CreatedFilter):
 
 class ResultFilter(CreatedFilter):
     status = django_filters.MultipleChoiceFilter(
-        choices=AnalysisResult.Status.choices, distinct=False
+        choices=AnalysisResult.Status.choices,
+        distinct=False,
+        label="May be repeated: any of these.",
     )
     stage = django_filters.MultipleChoiceFilter(
-        choices=AnalysisResult.Stage.choices, distinct=False
+        choices=AnalysisResult.Stage.choices, distinct=False, label="May be repeated: any of these."
     )
-    analysis = WholeNumberFilter("analysis_id")
-    provider = django_filters.CharFilter("llm_provider")
-    model = django_filters.CharFilter("model")
-    error_code = django_filters.CharFilter("error_code")
-    rating = WholeNumberFilter("rating")
+    analysis = WholeNumberFilter("analysis_id", label="The id of the analysis it is part of.")
+    provider = django_filters.CharFilter("llm_provider", label="Such as `openai`.")
+    model = django_filters.CharFilter("model", label="`provider:name`, as it was asked for.")
+    error_code = django_filters.CharFilter("error_code", label="Such as `timeout`.")
+    rating = WholeNumberFilter("rating", label="1 to 5, as you rated it.")
     search = django_filters.CharFilter(
-        method="by_text", help_text="In the prompt and in the response."
+        method="by_text", label="Contained in the prompt or in the response, in any case."
     )
 
     class Meta:

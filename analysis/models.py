@@ -1,6 +1,6 @@
 import uuid
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Self
 
@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import Value
 from django.db.models.functions import Coalesce, Now
 
 from accounts.models import User
@@ -30,6 +31,11 @@ __all__ = [
 # While a worker runs an analysis it renews its lease; a lease that ran out can be taken over.
 # Shorter than the time after which a dead worker's jobs are queued again (ultrai.jobs).
 LEASE = timedelta(seconds=20)
+
+# What lists are ordered by is never null: no place comes after a null. What has not ended comes
+# after what has, and an unknown cost before any.
+FINISHED_OR_NEVER = Coalesce("finished_at", Value(datetime(9999, 12, 31, tzinfo=UTC)))
+KNOWN_COST = Coalesce("cost_usd", Value(Decimal(-1)))
 
 
 def storable(text: str) -> str:
@@ -126,7 +132,10 @@ class Analysis(QuickRow, models.Model):
         verbose_name_plural = "analyses"
         permissions = [("read_analysis", "Can read questions and answers")]
         indexes = [
+            # Each order of a list, within one user's analyses.
             models.Index("user", models.F("id").desc(), name="analyses_by_user"),
+            models.Index(fields=["user", "created_at", "id"], name="analyses_by_created_at"),
+            models.Index("user", FINISHED_OR_NEVER, "id", name="analyses_by_finished_at"),
             models.Index(
                 fields=["id"],
                 condition=models.Q(status__in=["queued", "running"]),
@@ -371,7 +380,10 @@ class AnalysisResult(QuickRow, models.Model):
     class Meta:
         db_table = "analysis_results"
         indexes = [
+            # Each order of a list, within one user's results.
             models.Index("user", models.F("id").desc(), name="results_by_user"),
+            models.Index(fields=["user", "created_at", "id"], name="results_by_created_at"),
+            models.Index("user", KNOWN_COST, "id", name="results_by_cost"),
             models.Index(
                 fields=["user", "cache_key"],
                 condition=~models.Q(cache_key=""),

@@ -11,6 +11,7 @@ from analysis.providers import UnknownModel, resolve_model
 from analysis.services import draft_analysis, record_result
 from documents.models import Document
 from ultrai.fields import LongTextField
+from ultrai.parameters import ChosenFieldsMixin
 from ultrai.representation import RowSerializer
 
 MAX_MODELS = 20
@@ -147,7 +148,7 @@ class RerunSerializer(serializers.Serializer[Any]):
         return list(dict.fromkeys(value))
 
 
-class ResultSerializer(RowSerializer[AnalysisResult]):
+class ResultSerializer(ChosenFieldsMixin, RowSerializer[AnalysisResult]):
     class Meta:
         model = AnalysisResult
         fields = [
@@ -221,7 +222,7 @@ class CoverageSerializer(RowSerializer[Analysis]):
         fields = ["characters_sent", "characters_total"]
 
 
-class AnalysisSerializer(RowSerializer[Analysis]):
+class AnalysisSerializer(ChosenFieldsMixin, RowSerializer[Analysis]):
     """An analysis without its results, as lists show it."""
 
     document_id = serializers.IntegerField(allow_null=True, read_only=True)
@@ -320,7 +321,7 @@ class ProviderHealthSerializer(serializers.Serializer[Any]):
     failed = serializers.IntegerField()
 
 
-class ModelSerializer(serializers.Serializer[Any]):
+class ModelSerializer(ChosenFieldsMixin, serializers.Serializer[Any]):
     """A model that can be asked now."""
 
     id = serializers.CharField(help_text="What to write into `models`.")
@@ -332,8 +333,3 @@ class ModelSerializer(serializers.Serializer[Any]):
     input_usd_per_million = serializers.DecimalField(12, 6, allow_null=True)
     output_usd_per_million = serializers.DecimalField(12, 6, allow_null=True)
     health = ProviderHealthSerializer()
-
-
-@extend_schema_serializer(many=False)  # the list is inside
-class ModelListSerializer(serializers.Serializer[Any]):
-    results = ModelSerializer(many=True)

@@ -12,13 +12,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.serializers import BaseSerializer
-from rest_framework.viewsets import GenericViewSet, ViewSet
 
 from accounts.idempotency import VALID_KEY, idempotent
 from analysis import reports, services
 from analysis.filters import AnalysisFilter, ResultFilter
 from analysis.health import provider_health
-from analysis.models import Analysis, AnalysisResult
+from analysis.models import FINISHED_OR_NEVER, KNOWN_COST, Analysis, AnalysisResult
 from analysis.progress import EventStream, wait_for_change
 from analysis.providers import offered_models
 from analysis.serializers import (
@@ -26,18 +25,22 @@ from analysis.serializers import (
     AnalysisRequestSerializer,
     AnalysisSerializer,
     EstimateSerializer,
-    ModelListSerializer,
+    ModelSerializer,
     OwnResultSerializer,
     RecordedResultSerializer,
     RerunSerializer,
     ResultSerializer,
 )
+from ultrai.api import RowsViewSet
+from ultrai.pages import ListPages
 
 LONGEST_WAIT_SECONDS = 30.0
 
 FORMAT = OpenApiParameter(
     "format", enum=list(reports.MEDIA_TYPES), default="md", description="Markdown, JSON or CSV."
 )
+# Where a list or a detail is asked for as a file; described are the exports.
+ALSO_FORMAT = OpenApiParameter("format", exclude=True)
 WAIT = OpenApiParameter(
     "wait",
     {"type": "number", "minimum": 0, "maximum": LONGEST_WAIT_SECONDS},
@@ -56,20 +59,40 @@ EXPORT = {
 }
 
 
-class AnalysisViewSet(mixins.ListModelMixin, GenericViewSet[Analysis]):
+class AnalysisViewSet(mixins.ListModelMixin, RowsViewSet[Analysis]):
     """Ask one prompt of many models; read what each of them said."""
 
     queryset = Analysis.objects.none()
     lookup_value_converter = "int"
     filterset_class = AnalysisFilter
+    query_parameters = {
+        "list": [ALSO_FORMAT],
+        "retrieve": [WAIT, ALSO_FORMAT],
+        "export": [FORMAT],
+        "export_all": [FORMAT],
+    }
+    list_actions = ["list", "export_all"]
+    ordering_fields = {
+        "id": "id",
+        "created_at": "created_at",
+        "finished_at": "finished_or_never",
+    }
 
     def get_queryset(self) -> QuerySet[Analysis]:
         mine = Analysis.objects.visible_to(self.request.user)
         analyses = mine.select_related("document").defer("document__content")
         if self.action == "list" and not self.request.query_params.get("format"):
             # A list reads the beginning of each prompt, not megabytes.
-            return analyses.defer("prompt").annotate(prompt_start=Left("prompt", 500))
+            return analyses.defer("prompt").annotate(
+                prompt_start=Left("prompt", 500), finished_or_never=FINISHED_OR_NEVER
+            )
+        if self.action == "retrieve" and not self.reads_results:
+            return analyses
         return analyses.prefetch_related(Prefetch("results", AnalysisResult.objects.in_order()))
+
+    @property
+    def reads_results(self) -> bool:
+        return any(map(self.is_asked_for, ["results", "progress", "cost_usd"]))
 
     def get_serializer_class(self) -> type[BaseSerializer[Analysis]]:
         return AnalysisSerializer if self.action == "list" else AnalysisDetailSerializer
@@ -114,7 +137,6 @@ class AnalysisViewSet(mixins.ListModelMixin, GenericViewSet[Analysis]):
             return self._file_of_all(form)
         return super().list(request, *args, **kwargs)
 
-    @extend_schema(parameters=[WAIT], responses=AnalysisDetailSerializer)
     def retrieve(self, request: Request, pk: int) -> HttpResponseBase:
         """With results. `wait` answers as soon as something changes."""
         analysis = self.get_object()
@@ -123,16 +145,16 @@ class AnalysisViewSet(mixins.ListModelMixin, GenericViewSet[Analysis]):
         if seconds := self._wait_seconds():
             wait_for_change(analysis, seconds)
             analysis = self.get_object()
-        return Response(AnalysisDetailSerializer(analysis).data)
+        return Response(self.get_serializer(analysis).data)
 
-    @extend_schema(parameters=[FORMAT], responses=EXPORT, filters=False)
+    @extend_schema(responses=EXPORT, filters=False)
     @action(["get"], detail=True, pagination_class=None)
     def export(self, request: Request, pk: int) -> StreamingHttpResponse:
         """A file with the question and all results, as `?format=` on the analysis itself gives."""
         form = request.query_params.get("format", "md")
         return self._file([self.get_object()], form, f"analysis-{pk}")
 
-    @extend_schema(parameters=[FORMAT], responses=EXPORT, filters=True)
+    @extend_schema(responses=EXPORT, filters=True)
     @action(["get"], detail=False, url_path="export", url_name="export-all", pagination_class=None)
     def export_all(self, request: Request) -> StreamingHttpResponse:
         """One file with everything that the filters leave, streamed, the newest first."""
@@ -226,7 +248,7 @@ class ResultViewSet(
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
     mixins.UpdateModelMixin,
-    GenericViewSet[AnalysisResult],
+    RowsViewSet[AnalysisResult],
 ):
     """Every response one has, of all analyses; and those one obtained oneself."""
 
@@ -235,9 +257,13 @@ class ResultViewSet(
     lookup_value_converter = "int"
     filterset_class = ResultFilter
     http_method_names = ["get", "post", "patch", "head", "options"]
+    ordering_fields = {"id": "id", "created_at": "created_at", "cost_usd": "known_cost_usd"}
 
     def get_queryset(self) -> QuerySet[AnalysisResult]:
-        return AnalysisResult.objects.visible_to(self.request.user)
+        results = AnalysisResult.objects.visible_to(self.request.user)
+        heavy = ["prompt", "sent", "response", "review", "quotations"]
+        results = results.defer(*(name for name in heavy if not self.is_asked_for(name)))
+        return results.annotate(known_cost_usd=KNOWN_COST) if self.action == "list" else results
 
     @extend_schema(
         request=RecordedResultSerializer,
@@ -255,10 +281,13 @@ class ResultViewSet(
         return Response(stored.data, status.HTTP_201_CREATED, headers={"Location": where})
 
 
-class ModelViewSet(ViewSet):
+class ModelViewSet(RowsViewSet[Any]):
     """The models that can be asked now."""
 
-    @extend_schema(responses=ModelListSerializer)
+    serializer_class = ModelSerializer
+    pagination_class = ListPages
+    filter_backends = []
+
     def list(self, request: Request) -> Response:
         """Context window, list price, and how the provider has been doing lately."""
         lately = provider_health()
@@ -270,4 +299,5 @@ class ModelViewSet(ViewSet):
             }
             for info in offered_models()
         ]
-        return Response(ModelListSerializer({"results": models}).data)
+        page: Any = self.paginate_queryset(models)  # type: ignore[arg-type]  # no table
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)

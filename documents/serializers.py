@@ -128,14 +128,14 @@ class UploadResultsSerializer(serializers.Serializer[Any]):
     results = UploadResultSerializer(many=True)
 
 
-class PageSerializer(serializers.Serializer[Any]):
+class PageSerializer(ChosenFieldsMixin, serializers.Serializer[Any]):
     document_id = serializers.IntegerField()
     page = serializers.IntegerField()
     page_count = serializers.IntegerField(help_text="1 where the format has no pages.")
     content = serializers.CharField()
 
 
-class VersionSerializer(RowSerializer[DocumentVersion]):
+class VersionSerializer(ChosenFieldsMixin, RowSerializer[DocumentVersion]):
     """What a document was before its file was replaced."""
 
     class Meta:

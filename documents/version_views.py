@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from typing import Any
 
 from django.http.response import HttpResponseBase
@@ -8,28 +9,32 @@ from rest_framework import status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import GenericViewSet
 
 from documents import services
 from documents.downloads import download
 from documents.models import Document, DocumentVersion
 from documents.serializers import VersionDetailSerializer, VersionSerializer
+from ultrai.api import RowsViewSet
 from ultrai.pages import CursorPages
 
 
-class NewestFirst(CursorPages):
-    """Without the orders that the list of documents offers."""
+class VersionPages(CursorPages):
+    """By their numbers: the orders of the list of documents are not theirs."""
 
-    def get_order(self, request: Request, view: object) -> str:
-        return "-id"
+    ordering = "-number"
+    ordering_fields = {"number": "number"}
 
-    def get_schema_operation_parameters(self, view: object) -> list[dict[str, Any]]:
-        parameters = super().get_schema_operation_parameters(view)
-        return [p for p in parameters if p["name"] != self.ordering_query_param]
+    def orders_of(self, view: object) -> Mapping[str, str]:
+        return self.ordering_fields
+
+    def default_order(self, view: object) -> str:
+        return self.ordering
 
 
-class VersionActions(GenericViewSet[Document]):
+class VersionActions(RowsViewSet[Document]):
     """What a document was before its file was replaced."""
+
+    fields_of = {"versions": VersionSerializer, "version": VersionDetailSerializer}
 
     def get_version(self, number: int) -> DocumentVersion:
         """Return the version, which may be the document as it is now."""
@@ -39,18 +44,21 @@ class VersionActions(GenericViewSet[Document]):
         return get_object_or_404(document.versions.visible_to(self.request.user), number=number)
 
     @extend_schema(responses=VersionSerializer(many=True), filters=False)
-    @action(["get"], detail=True, pagination_class=NewestFirst, filter_backends=[])
+    @action(["get"], detail=True, pagination_class=VersionPages, filter_backends=[])
     def versions(self, request: Request, pk: int) -> Response:
         """The earlier versions, the newest first. The document itself is the current one."""
         earlier = self.get_object().versions.visible_to(request.user).defer("content")
         page: Any = self.paginate_queryset(earlier)  # type: ignore[arg-type]  # not documents
-        return self.get_paginated_response(VersionSerializer(page, many=True).data)
+        context = self.get_serializer_context()
+        answer = VersionSerializer(page, many=True, context=context)
+        return self.get_paginated_response(answer.data)
 
     @extend_schema(responses=VersionDetailSerializer)
     @action(["get"], detail=True, url_path="versions/<int:number>", url_name="version")
     def version(self, request: Request, pk: int, number: int) -> Response:
         """One version, with its text."""
-        return Response(VersionDetailSerializer(self.get_version(number)).data)
+        context = self.get_serializer_context()
+        return Response(VersionDetailSerializer(self.get_version(number), context=context).data)
 
     @extend_schema(responses={204: None})
     @version.mapping.delete

@@ -16,7 +16,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.serializers import BaseSerializer
-from rest_framework.viewsets import GenericViewSet
 
 from accounts.authentication import signed_in
 from documents import services
@@ -40,9 +39,9 @@ from documents.serializers import (
 )
 from documents.uploads import UploadParser
 from documents.version_views import VersionActions
+from ultrai.api import RowsViewSet
 from ultrai.exceptions import DomainError
 from ultrai.filters import FilterBackend
-from ultrai.parameters import FIELDS_PARAMETER, QueryParametersMixin
 from ultrai.parsing import StrictJSONParser
 from ultrai.problems import problem
 
@@ -55,14 +54,8 @@ class NoText(DomainError):
 
 
 @extend_schema_view(
-    list=extend_schema(responses=DocumentHitSerializer(many=True), parameters=[FIELDS_PARAMETER]),
-    retrieve=extend_schema(parameters=[FIELDS_PARAMETER]),
+    list=extend_schema(responses=DocumentHitSerializer(many=True)),
     create=extend_schema(
-        parameters=[
-            OpenApiParameter(
-                "on_duplicate", str, enum=["return", "keep"], description="As in the body."
-            )
-        ],
         request={
             "application/json": DocumentTextSerializer,
             "multipart/form-data": DocumentUploadSerializer,
@@ -78,12 +71,11 @@ class NoText(DomainError):
     ),
 )
 class DocumentViewSet(
-    QueryParametersMixin,
     VersionActions,
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
     mixins.DestroyModelMixin,
-    GenericViewSet[Document],
+    RowsViewSet[Document],
 ):
     """Upload, search, read, rename, replace and delete one's documents."""
 
@@ -93,10 +85,14 @@ class DocumentViewSet(
     filter_backends = [FilterBackend, SearchBackend]
     filterset_class = DocumentFilter
     query_parameters = {
-        "list": ["search"],
-        "create": ["on_duplicate"],
-        "versions": ["cursor", "limit"],
+        "create": [
+            OpenApiParameter(
+                "on_duplicate", str, enum=["return", "keep"], description="As in the body."
+            )
+        ]
     }
+    list_actions = ["list", "versions"]
+    fields_of = {**VersionActions.fields_of, "page": PageSerializer}
     search: Search | None = None
 
     def get_queryset(self) -> QuerySet[Document]:
@@ -272,7 +268,8 @@ class DocumentViewSet(
             )
         text = Document.objects.filter(pk=document.pk).values_list(content, flat=True).get()
         page = {"document_id": document.pk, "page": number, "page_count": page_count}
-        return Response(PageSerializer({**page, "content": text}).data)
+        answer = PageSerializer({**page, "content": text}, context=self.get_serializer_context())
+        return Response(answer.data)
 
     # Many documents
 

@@ -9,7 +9,7 @@ from django import forms
 from django.db.models import QuerySet
 from django_filters.fields import IsoDateTimeField
 from django_filters.rest_framework import DjangoFilterBackend
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.drainage import set_override
 
 
 class TimeField(IsoDateTimeField):
@@ -26,9 +26,12 @@ class TimeFilter(django_filters.IsoDateTimeFilter):
     field_class = TimeField
 
 
-@extend_schema_field(int)
 class WholeNumberFilter(django_filters.NumberFilter):
     field_class = forms.IntegerField  # type: ignore[assignment]  # its stubs know no other
+
+    def __init__(self, field_name: str, *, label: str) -> None:
+        super().__init__(field_name, label=label)
+        set_override(self, "field", {"type": "integer", "description": label})
 
 
 class FilterBackend(DjangoFilterBackend):

@@ -12,8 +12,8 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
-from rest_framework.viewsets import ViewSet
 
+from ultrai.api import ApiViewSet
 from ultrai.condition import measure, unapplied_migrations
 from ultrai.problems import DATABASE_ERRORS, DATABASE_RETRY_SECONDS
 
@@ -74,7 +74,7 @@ class DatabaseHealthSerializer(serializers.Serializer[Any]):
 
 
 @extend_schema(auth=[])
-class ServiceViewSet(ViewSet):
+class ServiceViewSet(ApiViewSet):
     permission_classes = [AllowAny]
     authentication_classes = []
     throttle_classes = []  # the platform's probes come as often as they like

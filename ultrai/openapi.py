@@ -54,6 +54,9 @@ class Schema(AutoSchema):
     def get_operation_id(self) -> str:
         return find(self.method, self.path).name
 
+    def get_override_parameters(self) -> list[Any]:
+        return [*super().get_override_parameters(), *self.view.shared_parameters()]  # type: ignore[no-untyped-call]
+
     def get_summary(self) -> str:
         return find(self.method, self.path).summary
 

@@ -1,7 +1,7 @@
 """How a list is cut: by cursors, in a stable order."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,9 +10,13 @@ from django.db.models import F, QuerySet, Value
 from rest_framework import exceptions
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
-from rest_framework.utils.urls import replace_query_param
+from rest_framework.response import Response
+from rest_framework.utils.urls import remove_query_param, replace_query_param
 
 from ultrai.compiled import RowComparison
+
+# What is counted for `?count=true`: 10,000 index entries take some milliseconds, a million do not.
+MOST_COUNTED = 10_000
 
 
 def as_json(value: Any) -> int | str:
@@ -28,46 +32,85 @@ class CursorPages(CursorPagination):
     A cursor is the last row's place in the order, its id included: rows that are equal in what
     they are ordered by, however many, are neither repeated nor left out. It is signed, so what
     comes back is what we gave. A view offers `?ordering=` by `ordering_fields`, names of the API
-    and the columns behind them, and may name its own default order as `ordering`.
+    and the columns behind them (never null, and with an index that begins with what the list is
+    of), and may name its own default order as `ordering`.
     """
 
     ordering = "-id"
+    ordering_fields: Mapping[str, str] = {"id": "id"}
     page_size = 20
     page_size_query_param = "limit"
     page_size_query_description = "How many to return, from 1; more than 100 are 100."
     max_page_size = 100
     ordering_query_param = "ordering"
+    count_query_param = "count"
 
     def paginate_queryset(  # type: ignore[override]  # no other sequences
-        self, queryset: QuerySet[Any], request: Request, view: Any = None
+        self, queryset: Any, request: Request, view: Any = None
     ) -> list[Any]:
         self.url = request.build_absolute_uri()
         size = self.get_page_size(request)
         self.order = self.get_order(request, view)
         names = list(dict.fromkeys([self.order.lstrip("-"), "id"]))
-        is_backward, position = self.read_cursor(request, queryset, names)
+        is_backward, values = self.read_cursor(request)
+        self.counted = self.count(queryset) if self.is_to_be_counted(request) else None
         is_descending = self.order.startswith("-") != is_backward
-        if position:
-            follows = RowComparison([F(n) for n in names], "<" if is_descending else ">", position)
-            queryset = queryset.filter(follows)
-        queryset = queryset.order_by(*(f"-{n}" if is_descending else n for n in names))
-        rows = list(queryset[: size + 1])
+        rows = self.rows_after(values, queryset, names, size + 1, is_descending=is_descending)
         page, has_more = rows[:size], len(rows) > size
         if is_backward:
             page.reverse()
-        places = [[getattr(row, n) for n in names] for row in page[:1] + page[-1:]]
-        has_before, has_after = (has_more, True) if is_backward else (position != [], has_more)
+        places = [self.place_of(row, names) for row in page[:1] + page[-1:]]
+        has_before, has_after = (has_more, True) if is_backward else (bool(values), has_more)
         self.previous_place = places[0] if places and has_before else None
         self.next_place = places[-1] if places and has_after else None
         return page
 
+    def rows_after(
+        self,
+        values: list[Any],
+        queryset: QuerySet[Any],
+        names: list[str],
+        limit: int,
+        *,
+        is_descending: bool,
+    ) -> list[Any]:
+        """Return rows that follow a place in the order; no values: from the beginning."""
+        if values:
+            place = [
+                Value(field.to_python(value), output_field=field)
+                for field, value in zip(fields_of(queryset, names), values, strict=True)
+            ]
+            follows = RowComparison([F(n) for n in names], "<" if is_descending else ">", place)
+            queryset = queryset.filter(follows)
+        order = [f"-{name}" if is_descending else name for name in names]
+        return list(queryset.order_by(*order)[:limit])
+
+    def place_of(self, row: Any, names: list[str]) -> list[Any]:
+        return [getattr(row, name) for name in names]
+
+    def count(self, queryset: QuerySet[Any]) -> int:
+        """How many rows there are, one more than MOST_COUNTED at the most."""
+        return queryset.order_by().values("pk")[: MOST_COUNTED + 1].count()
+
+    def is_to_be_counted(self, request: Request) -> bool:
+        asked = request.query_params.get(self.count_query_param, "false")
+        if asked not in {"true", "false"}:
+            raise exceptions.ValidationError({"count": ["`true` or `false` is expected."]})
+        return asked == "true"
+
+    def orders_of(self, view: Any) -> Mapping[str, str]:
+        """What can be ordered by: the names of the API, and the columns behind them."""
+        return getattr(view, "ordering_fields", self.ordering_fields)
+
+    def default_order(self, view: Any) -> str:
+        return str(getattr(view, "ordering", self.ordering))
+
     def get_order(self, request: Request, view: Any) -> str:
         """The order asked for, as a column with or without a minus."""
-        default = str(getattr(view, "ordering", self.ordering))
         asked = request.query_params.get(self.ordering_query_param)
-        offered: Mapping[str, str] = getattr(view, "ordering_fields", {})
-        if asked is None or not offered:
-            return default
+        offered = self.orders_of(view)
+        if asked is None:
+            return self.default_order(view)
         sign, name = ("-", asked[1:]) if asked.startswith("-") else ("", asked)
         if name not in offered:
             message = f"One of {', '.join(offered)} is expected, with a minus for descending order."
@@ -83,9 +126,7 @@ class CursorPages(CursorPagination):
             raise exceptions.ValidationError({"limit": ["A whole number from 1 is expected."]})
         return min(int(limit), self.max_page_size)
 
-    def read_cursor(
-        self, request: Request, queryset: QuerySet[Any], names: list[str]
-    ) -> tuple[bool, list[Value]]:
+    def read_cursor(self, request: Request) -> tuple[bool, list[Any]]:
         """Whether to go backwards, and the place to go on from; empty at the beginning."""
         cursor = request.query_params.get(self.cursor_query_param)
         if cursor is None:
@@ -97,17 +138,7 @@ class CursorPages(CursorPagination):
         except (signing.BadSignature, ValueError):
             message = "This cursor is not one of ours; follow `next` and `previous`."
             raise exceptions.ValidationError({"cursor": [message]}) from None
-        fields = [
-            queryset.query.annotations[name].output_field
-            if name in queryset.query.annotations
-            else queryset.model._meta.get_field(name)  # noqa: SLF001
-            for name in names
-        ]
-        places = [
-            Value(field.to_python(value), output_field=field)
-            for field, value in zip(fields, values, strict=True)
-        ]
-        return is_backward, places
+        return is_backward, values
 
     def get_next_link(self) -> str | None:
         return self.link(self.next_place, is_backward=False)
@@ -122,28 +153,114 @@ class CursorPages(CursorPagination):
         cursor = signing.dumps([self.order, is_backward, values], salt="cursor")
         return replace_query_param(self.url, self.cursor_query_param, cursor)
 
+    def get_paginated_response(self, data: Any) -> Response:
+        """The page, its neighbours in the body and, as RFC 8288 has it, in the `Link` header."""
+        links = {"next": self.get_next_link(), "previous": self.get_previous_link()}
+        count: dict[str, Any] = {}
+        if self.counted is not None:
+            is_exact = self.counted <= MOST_COUNTED
+            count = {"count": min(self.counted, MOST_COUNTED), "count_is_exact": is_exact}
+        first = remove_query_param(self.url, self.cursor_query_param)
+        targets = {"next": links["next"], "prev": links["previous"], "first": first}
+        header = ", ".join(f'<{url}>; rel="{name}"' for name, url in targets.items() if url)
+        return Response({**links, **count, "results": data}, headers={"Link": header})
+
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         cursor, limit = super().get_schema_operation_parameters(view)
-        parameters = [cursor, {**limit, "schema": {"type": "integer", "minimum": 1}}]
-        if offered := getattr(view, "ordering_fields", None):
-            parameters.append(
-                {
-                    "name": self.ordering_query_param,
-                    "in": "query",
-                    "required": False,
-                    "description": "What to order by; with a minus in descending order.",
-                    "schema": {
-                        "type": "string",
-                        "enum": [s + n for n in offered for s in ("", "-")],
-                    },
-                }
+        count = parameter(
+            self.count_query_param,
+            f"Have the rows counted, {MOST_COUNTED:,} at the most: `count`, `count_is_exact`.",
+            {"type": "boolean", "default": False},
+        )
+        return [
+            {**cursor, "description": "From `next` or `previous`, which have it already."},
+            {**limit, "schema": {"type": "integer", "minimum": 1, "default": self.page_size}},
+            *self.describe_orders(view),
+            count,
+        ]
+
+    def describe_orders(self, view: Any) -> list[dict[str, Any]]:
+        offered = self.orders_of(view)
+        if not offered:
+            return []
+        order = self.default_order(view)
+        names = {column: name for name, column in offered.items()}
+        default = "-" * order.startswith("-") + names[order.lstrip("-")]
+        return [
+            parameter(
+                self.ordering_query_param,
+                "What to order by, ascending; with a minus descending. Rows that are equal in it "
+                f"come in the order of their ids. Without it: `{default}`.",
+                {"type": "string", "enum": [s + name for name in offered for s in ("", "-")]},
             )
-        return parameters
+        ]
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         link = {"type": ["string", "null"], "format": "uri"}
         return {
             "type": "object",
             "required": ["next", "previous", "results"],
-            "properties": {"next": link, "previous": link, "results": schema},
+            "properties": {
+                "next": link,
+                "previous": link,
+                "count": {
+                    "type": "integer",
+                    "description": f"Only with `count=true`; more than {MOST_COUNTED:,} are "
+                    f"{MOST_COUNTED:,}.",
+                },
+                "count_is_exact": {
+                    "type": "boolean",
+                    "description": "Only with `count=true`: whether these are all.",
+                },
+                "results": schema,
+            },
         }
+
+
+class ListPages(CursorPages):
+    """Pages of dictionaries that are in memory, in their order; each has an `id`."""
+
+    ordering = "position"
+    ordering_fields = {}
+    page_size = 100
+
+    def rows_after(
+        self,
+        values: list[Any],
+        queryset: Sequence[dict[str, Any]],
+        names: list[str],
+        limit: int,
+        *,
+        is_descending: bool,
+    ) -> list[Any]:
+        rows = list(reversed(queryset) if is_descending else queryset)
+        ids = [row["id"] for row in rows]
+        start = ids.index(values[0]) + 1 if values and values[0] in ids else 0
+        return rows[start : start + limit]
+
+    def place_of(self, row: dict[str, Any], names: list[str]) -> list[Any]:
+        return [row["id"]]
+
+    def count(self, queryset: Sequence[Any]) -> int:
+        return len(queryset)
+
+
+def parameter(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a query parameter as OpenAPI has it."""
+    return {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "description": description,
+        "schema": schema,
+    }
+
+
+def fields_of(queryset: QuerySet[Any], names: list[str]) -> list[Any]:
+    """Return the fields of columns and annotations, which know their values' types."""
+    return [
+        queryset.query.annotations[name].output_field
+        if name in queryset.query.annotations
+        else queryset.model._meta.get_field(name)  # noqa: SLF001
+        for name in names
+    ]

@@ -71,6 +71,7 @@ CORS_EXPOSE_HEADERS = [
     "Content-Disposition",
     "ETag",
     "Idempotency-Replayed",
+    "Link",
     "Location",
     "RateLimit",
     "RateLimit-Policy",

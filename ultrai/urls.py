@@ -3,19 +3,27 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.decorators.csp import csp_override
 from django.views.generic import RedirectView
+from drf_spectacular.utils import OpenApiParameter
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.request import Request
 
+from ultrai.api import ApiMixin
 from ultrai.health import ServiceViewSet
 from ultrai.metrics import metrics
 
 # Swagger UI sets styles on its elements; nothing else may.
-docs = csp_override({**settings.SECURE_CSP, "style-src": ["'self'", "'unsafe-inline'"]})(
-    SpectacularSwaggerSplitView.as_view(url_name="schema", http_method_names=["get", "head"])
+with_inline_styles = csp_override(
+    {**settings.SECURE_CSP, "style-src": ["'self'", "'unsafe-inline'"]}
 )
 
 
-class SchemaView(SpectacularAPIView):
+class DocsView(ApiMixin, SpectacularSwaggerSplitView):
+    url_name = "schema"
+    http_method_names = ["get", "head"]
+    query_parameters = {"get": [OpenApiParameter("script")]}  # the page asks for its own script
+
+
+class SchemaView(ApiMixin, SpectacularAPIView):
     def _get_version_parameter(self, request: Request) -> None:
         """There is one version; whatever `?version=` says ends up in a header otherwise."""
 
@@ -32,7 +40,7 @@ urlpatterns = [
     path("health/database", ServiceViewSet.as_view({"get": "database"}), name="health-database"),
     path("metrics", metrics, name="metrics"),
     path("schema", SchemaView.as_view(), name="schema"),
-    path("docs", docs, name="docs"),
+    path("docs", with_inline_styles(DocsView.as_view()), name="docs"),
     path("admin", RedirectView.as_view(url="/admin/", query_string=True)),
     path("admin/", admin.site.urls),
 ]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from rest_framework.views import APIView
 
 
@@ -17,6 +17,14 @@ class Endpoint:
     @property
     def is_detail(self) -> bool:
         return "<" in self.route
+
+    @property
+    def is_list(self) -> bool:
+        """Whether GET gives pages."""
+        action, view = self.methods.get("get"), self.view
+        return action in getattr(view, "list_actions", ()) and bool(
+            getattr(view, "pagination_class", None)
+        )
 
 
 def endpoints() -> Iterator[Endpoint]:
@@ -40,3 +48,17 @@ def walk(resolver: URLResolver, prefix: str) -> Iterator[tuple[str, URLPattern]]
             yield from walk(pattern, route)
         else:
             yield route, pattern
+
+
+ENDPOINTS = list(endpoints())
+
+
+def address(name: str, pk: int = 1) -> str:
+    """The route's address; a number that it has besides the row's, such as a page's, is 1."""
+    numbers = next(e.route.count("<") for e in ENDPOINTS if e.name == name)
+    return reverse(name, args=[pk, 1][:numbers])
+
+
+def address_of(endpoint: Endpoint, owned: dict[str, int]) -> str:
+    """The address of one's own row there, by the beginning of the route's name."""
+    return address(endpoint.name, owned.get(endpoint.name.partition("-")[0], 1))

@@ -5,13 +5,9 @@ from django.core.management import call_command
 from django.urls import reverse
 from rest_framework.permissions import IsAuthenticated
 
-from accounts.models import Session
-from accounts.tokens import make_personal_access_token, start_session
-from analysis.tests.factories import make_analysis, make_delivery, make_webhook
+from accounts.tokens import make_personal_access_token
 from documents.tests.factories import make_document
-from ultrai.tests.endpoints import endpoints
-
-ENDPOINTS = list(endpoints())
+from ultrai.tests.endpoints import ENDPOINTS, address
 
 # Adding a name is a reviewed decision.
 OPEN = {
@@ -31,14 +27,6 @@ OPEN = {
 OWNED = [(e.name, method) for e in ENDPOINTS if e.is_detail for method in e.methods]
 
 
-def address(name, pk=1):
-    """The route's address, of a row or of a row and one that hangs on it; a number that it has
-    besides them, such as a page's, is 1."""
-    numbers = next(e.route.count("<") for e in ENDPOINTS if e.name == name)
-    ids = pk if isinstance(pk, tuple) else (pk, 1)
-    return reverse(name, args=ids[:numbers])
-
-
 def test_every_endpoint_needs_login_unless_listed():
     closed = {e.name for e in ENDPOINTS if IsAuthenticated in e.view.permission_classes}
 
@@ -55,26 +43,6 @@ def test_anonymous_is_401(anonymous, name, method):
 
     assert response.status_code == 401
     assert response["Content-Type"] == "application/problem+json"
-
-
-@pytest.fixture
-def owned(alice):
-    """Alice's rows, by the beginning of the route's name."""
-    document = make_document(alice)
-    analysis = make_analysis(
-        user=alice, document=document, prompt="What?", models=["builtin:summary"]
-    )
-    start_session(alice)
-    token, _ = make_personal_access_token(user=alice, name="ci", scopes=["read"], expires_at=None)
-    delivery = make_delivery(make_webhook(alice))
-    return {
-        "document": document.pk,
-        "analysis": analysis.pk,
-        "result": analysis.results.get().pk,
-        "session": Session.objects.get().pk,
-        "token": token.pk,
-        "webhook": (delivery.endpoint_id, delivery.pk),
-    }
 
 
 @pytest.mark.parametrize("who", ["alice", "bob"])
