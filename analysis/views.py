@@ -299,5 +299,5 @@ class ModelViewSet(RowsViewSet[Any]):
             }
             for info in offered_models()
         ]
-        page: Any = self.paginate_queryset(models)  # type: ignore[arg-type]  # no table
+        page: Any = self.paginate_queryset(models)
         return self.get_paginated_response(self.get_serializer(page, many=True).data)

@@ -2,7 +2,7 @@
 
 from django.db.models import Model
 from rest_framework.response import Response
-from rest_framework.settings import api_settings
+from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet, ViewSet
 
 from ultrai.parameters import ParametersMixin
@@ -13,7 +13,7 @@ class ApiMixin(ParametersMixin):
 
     def handle_exception(self, exc: Exception) -> Response:
         # An error is JSON, also where the answer would have been YAML or a page.
-        self.request.accepted_renderer = api_settings.DEFAULT_RENDERER_CLASSES[0]()  # type: ignore[attr-defined]
+        self.request.accepted_renderer = APIView.renderer_classes[0]()  # type: ignore[attr-defined]
         return super().handle_exception(exc)  # type: ignore[misc, no-any-return]
 
 

@@ -55,7 +55,8 @@ class Schema(AutoSchema):
         return find(self.method, self.path).name
 
     def get_override_parameters(self) -> list[Any]:
-        return [*super().get_override_parameters(), *self.view.shared_parameters()]  # type: ignore[no-untyped-call]
+        view: Any = self.view
+        return [*super().get_override_parameters(), *view.shared_parameters()]
 
     def get_summary(self) -> str:
         return find(self.method, self.path).summary

@@ -1,7 +1,7 @@
 """How a list is cut: by cursors, in a stable order."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -45,9 +45,7 @@ class CursorPages(CursorPagination):
     ordering_query_param = "ordering"
     count_query_param = "count"
 
-    def paginate_queryset(  # type: ignore[override]  # no other sequences
-        self, queryset: Any, request: Request, view: Any = None
-    ) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         self.url = request.build_absolute_uri()
         size = self.get_page_size(request)
         self.order = self.get_order(request, view)
@@ -227,7 +225,7 @@ class ListPages(CursorPages):
     def rows_after(
         self,
         values: list[Any],
-        queryset: Sequence[dict[str, Any]],
+        queryset: Any,  # a sequence of dictionaries
         names: list[str],
         limit: int,
         *,
@@ -241,7 +239,7 @@ class ListPages(CursorPages):
     def place_of(self, row: dict[str, Any], names: list[str]) -> list[Any]:
         return [row["id"]]
 
-    def count(self, queryset: Sequence[Any]) -> int:
+    def count(self, queryset: Any) -> int:
         return len(queryset)
 
 

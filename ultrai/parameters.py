@@ -29,7 +29,7 @@ class ParametersMixin:
     # The actions that have the view's filters, and its pages unless they have none.
     list_actions: Collection[str] = ("list",)
     # By action, besides `list` and `retrieve`: the serializer of an answer that has `?fields=`.
-    fields_of: Mapping[str, type[serializers.BaseSerializer[Any]]] = {}
+    fields_of: Mapping[str, type[serializers.Serializer[Any]]] = {}
 
     _known: ClassVar[dict[tuple[type, str], frozenset[str]]] = {}
 

@@ -1,6 +1,7 @@
 """What every address takes: pages, orders, counts, fields, and nothing that nobody knows."""
 
 import re
+from typing import Any
 
 import pytest
 import yaml
@@ -103,7 +104,7 @@ def test_what_an_endpoint_takes_is_what_the_schema_says():
     for endpoint in ENDPOINTS:
         for method, action in endpoint.methods.items():
             if operation := operation_of(endpoint, method):
-                view = endpoint.view()
+                view: Any = endpoint.view()
                 view.request, view.action = None, action
                 hidden = {p.name for p in view.query_parameters.get(action, ()) if p.exclude}
                 known = view.find_parameters(action) - hidden
