@@ -6,7 +6,6 @@ from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest
-from django.middleware.csrf import CsrfViewMiddleware
 
 from ultrai.problems import is_for_browsers
 
@@ -24,10 +23,6 @@ class ForBrowsers:
 
 class Sessions(ForBrowsers, SessionMiddleware):
     pass
-
-
-class CSRF(ForBrowsers, CsrfViewMiddleware):
-    """Its check of each view stays for all of them: what is not exempt is refused."""
 
 
 class Authentication(ForBrowsers, AuthenticationMiddleware):

@@ -131,7 +131,7 @@ MIDDLEWARE = [
     "ultrai.throttling.rate_limit_headers",
     "ultrai.browsers.Sessions",
     "django.middleware.common.CommonMiddleware",
-    "ultrai.browsers.CSRF",
+    "django.middleware.csrf.CsrfViewMiddleware",
     "ultrai.browsers.Authentication",
     "ultrai.browsers.Messages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

@@ -7,6 +7,7 @@ from accounts.authentication import signed_in
 from analysis.webhooks.destinations import URL, Refused, destination_of
 from analysis.webhooks.models import Event, WebhookDelivery, WebhookEndpoint
 from analysis.webhooks.services import create_endpoint
+from ultrai.parameters import ChosenFieldsMixin
 
 MAX_URL_LENGTH = 2_000
 
@@ -33,7 +34,7 @@ class DestinationField(serializers.CharField):
         return url
 
 
-class WebhookSerializer(serializers.ModelSerializer[WebhookEndpoint]):
+class WebhookSerializer(ChosenFieldsMixin, serializers.ModelSerializer[WebhookEndpoint]):
     """A webhook as it is shown: never its secret."""
 
     url = DestinationField(max_length=MAX_URL_LENGTH)
@@ -86,7 +87,7 @@ class WebhookWithSecretSerializer(WebhookSerializer):
         fields = [*WebhookSerializer.Meta.fields, "secret"]
 
 
-class DeliverySerializer(serializers.ModelSerializer[WebhookDelivery]):
+class DeliverySerializer(ChosenFieldsMixin, serializers.ModelSerializer[WebhookDelivery]):
     webhook_id = serializers.IntegerField(source="endpoint_id", read_only=True)
     message_id = serializers.SerializerMethodField(
         help_text="`webhook-id`, the same in every attempt."

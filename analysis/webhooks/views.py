@@ -7,7 +7,6 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
-from rest_framework.viewsets import GenericViewSet
 
 from accounts.idempotency import idempotent
 from analysis.views import IDEMPOTENCY_KEY
@@ -18,16 +17,15 @@ from analysis.webhooks.serializers import (
     WebhookSerializer,
     WebhookWithSecretSerializer,
 )
-from ultrai.parameters import QueryParametersMixin
+from ultrai.api import RowsViewSet
 
 
 class WebhookViewSet(
-    QueryParametersMixin,
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
     mixins.UpdateModelMixin,
     mixins.DestroyModelMixin,
-    GenericViewSet[WebhookEndpoint],
+    RowsViewSet[WebhookEndpoint],
 ):
     """Addresses that are told when an analysis has ended, in signed messages."""
 
@@ -35,7 +33,6 @@ class WebhookViewSet(
     serializer_class = WebhookSerializer
     lookup_value_converter = "int"
     http_method_names = ["get", "post", "patch", "delete", "head", "options"]
-    actions_with_fields = ()
 
     def get_queryset(self) -> QuerySet[WebhookEndpoint]:
         return WebhookEndpoint.objects.visible_to(self.request.user)
@@ -98,10 +95,9 @@ class DeliveryFilter(django_filters.FilterSet):
 
 
 class DeliveryViewSet(
-    QueryParametersMixin,
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
-    GenericViewSet[WebhookDelivery],
+    RowsViewSet[WebhookDelivery],
 ):
     """What a webhook was sent, and what came of it; kept for 30 days."""
 
@@ -109,7 +105,6 @@ class DeliveryViewSet(
     serializer_class = DeliverySerializer
     lookup_value_converter = "int"
     filterset_class = DeliveryFilter
-    actions_with_fields = ()
 
     def get_queryset(self) -> QuerySet[WebhookDelivery]:
         endpoints = WebhookEndpoint.objects.visible_to(self.request.user)

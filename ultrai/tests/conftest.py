@@ -2,7 +2,7 @@ import pytest
 
 from accounts.models import Session
 from accounts.tokens import make_personal_access_token, start_session
-from analysis.tests.factories import make_analysis
+from analysis.tests.factories import make_analysis, make_delivery, make_webhook
 from documents.tests.factories import make_document
 
 
@@ -15,10 +15,12 @@ def owned(alice):
     )
     start_session(alice)
     token, _ = make_personal_access_token(user=alice, name="ci", scopes=["read"], expires_at=None)
+    delivery = make_delivery(make_webhook(alice))
     return {
         "document": document.pk,
         "analysis": analysis.pk,
         "result": analysis.results.get().pk,
         "session": Session.objects.get().pk,
         "token": token.pk,
+        "webhook": (delivery.endpoint_id, delivery.pk),
     }

@@ -53,12 +53,14 @@ def walk(resolver: URLResolver, prefix: str) -> Iterator[tuple[str, URLPattern]]
 ENDPOINTS = list(endpoints())
 
 
-def address(name: str, pk: int = 1) -> str:
-    """The route's address; a number that it has besides the row's, such as a page's, is 1."""
+def address(name: str, pk: int | tuple[int, int] = 1) -> str:
+    """The route's address, of a row or of a row and one that hangs on it; a number that it has
+    besides them, such as a page's, is 1."""
     numbers = next(e.route.count("<") for e in ENDPOINTS if e.name == name)
-    return reverse(name, args=[pk, 1][:numbers])
+    ids = pk if isinstance(pk, tuple) else (pk, 1)
+    return reverse(name, args=ids[:numbers])
 
 
-def address_of(endpoint: Endpoint, owned: dict[str, int]) -> str:
+def address_of(endpoint: Endpoint, owned: dict[str, int | tuple[int, int]]) -> str:
     """The address of one's own row there, by the beginning of the route's name."""
     return address(endpoint.name, owned.get(endpoint.name.partition("-")[0], 1))

@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
     # Nobody waits while these are built, so each has to be outside a transaction.
     atomic = False
 
-    dependencies = [("analysis", "0010_permissions_of_staff")]
+    dependencies = [("analysis", "0011_webhooks")]
 
     operations = [
         AddIndexConcurrently(
