@@ -16,6 +16,7 @@ from ultrai.exceptions import DomainError
 from ultrai.parameters import ChosenFieldsMixin
 from ultrai.representation import RowSerializer
 from ultrai.tracing import carried
+from ultrai.updates import SentColumnsMixin
 
 
 class EmailTaken(DomainError):
@@ -64,7 +65,7 @@ class UserSerializer(ChosenFieldsMixin, RowSerializer[User]):
         read_only_fields = fields
 
 
-class ProfileSerializer(serializers.ModelSerializer[User]):
+class ProfileSerializer(SentColumnsMixin, serializers.ModelSerializer[User]):
     """What users change about themselves. A new email needs the password: it is the login."""
 
     email = EmailField(max_length=255, required=False)

@@ -13,6 +13,7 @@ from documents.models import Document
 from ultrai.fields import LongTextField
 from ultrai.parameters import ChosenFieldsMixin
 from ultrai.representation import RowSerializer
+from ultrai.updates import SentColumnsMixin
 
 MAX_MODELS = 20
 
@@ -185,7 +186,7 @@ class ResultSerializer(ChosenFieldsMixin, RowSerializer[AnalysisResult]):
         read_only_fields = fields
 
 
-class OwnResultSerializer(ResultSerializer):
+class OwnResultSerializer(SentColumnsMixin, ResultSerializer):
     """A result on its own: where it belongs, what was sent; rating and comment can be set."""
 
     analysis_id = serializers.IntegerField(allow_null=True, read_only=True)

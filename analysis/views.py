@@ -263,7 +263,8 @@ class ResultViewSet(
         results = AnalysisResult.objects.visible_to(self.request.user)
         heavy = ["prompt", "sent", "response", "review", "quotations"]
         results = results.defer(*(name for name in heavy if not self.is_asked_for(name)))
-        return results.annotate(known_cost_usd=KNOWN_COST) if self.action == "list" else results
+        by_cost = "cost_usd" in self.request.query_params.get("ordering", "")
+        return results.annotate(known_cost_usd=KNOWN_COST) if by_cost else results
 
     @extend_schema(
         request=RecordedResultSerializer,

@@ -10,9 +10,10 @@ from documents.services import safe_filename
 from ultrai.fields import LongTextField
 from ultrai.parameters import ChosenFieldsMixin
 from ultrai.representation import RowSerializer
+from ultrai.updates import SentColumnsMixin
 
 
-class DocumentSerializer(ChosenFieldsMixin, RowSerializer[Document]):
+class DocumentSerializer(SentColumnsMixin, ChosenFieldsMixin, RowSerializer[Document]):
     """A document without its text, as lists show it; its name and its last day can be changed."""
 
     class Meta:

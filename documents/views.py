@@ -208,11 +208,7 @@ class DocumentViewSet(
         document = self.get_object()
         form = DocumentSerializer(document, data=request.data, partial=True)
         form.is_valid(raise_exception=True)
-        if changes := form.validated_data:
-            for name, value in changes.items():
-                setattr(document, name, value)
-            # Only these: the worker may be writing the others.
-            document.save(update_fields=[*changes, "updated_at"])
+        form.save()
         return Response(DocumentSerializer(document).data)
 
     @extend_schema(responses=BINARY)

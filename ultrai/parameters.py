@@ -50,6 +50,8 @@ class ParametersMixin:
         """The action that is asked for, a plain view's method; None: OPTIONS, or there is none."""
         request: Request | None = getattr(self, "request", None)
         method = (request.method or "").lower() if request else ""
+        if method and method not in self.http_method_names:  # type: ignore[attr-defined]
+            return None  # it will be answered 405, whatever the address says
         action: str | None = getattr(self, "action", method)
         return None if method == "options" or action == "metadata" else action
 
@@ -112,9 +114,9 @@ class ParametersMixin:
         return [*self.query_parameters.get(action, ()), *fields]
 
 
+# For serializers: of the fields, those that `?fields=` names; nested ones are whole. (No docstring:
+# the schema would show it to clients.)
 class ChosenFieldsMixin:
-    """For serializers: of the fields, those that `?fields=` names; nested ones are whole."""
-
     def get_fields(self) -> dict[str, serializers.Field]:
         fields: dict[str, serializers.Field] = super().get_fields()  # type: ignore[misc]
         chosen = self.context.get("fields")  # type: ignore[attr-defined]

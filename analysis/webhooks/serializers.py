@@ -8,6 +8,8 @@ from analysis.webhooks.destinations import URL, Refused, destination_of
 from analysis.webhooks.models import Event, WebhookDelivery, WebhookEndpoint
 from analysis.webhooks.services import create_endpoint
 from ultrai.parameters import ChosenFieldsMixin
+from ultrai.representation import RowSerializer
+from ultrai.updates import SentColumnsMixin
 
 MAX_URL_LENGTH = 2_000
 
@@ -34,7 +36,7 @@ class DestinationField(serializers.CharField):
         return url
 
 
-class WebhookSerializer(ChosenFieldsMixin, serializers.ModelSerializer[WebhookEndpoint]):
+class WebhookSerializer(SentColumnsMixin, ChosenFieldsMixin, RowSerializer[WebhookEndpoint]):
     """A webhook as it is shown: never its secret."""
 
     url = DestinationField(max_length=MAX_URL_LENGTH)
@@ -73,11 +75,7 @@ class WebhookSerializer(ChosenFieldsMixin, serializers.ModelSerializer[WebhookEn
     def update(self, instance: WebhookEndpoint, validated_data: dict[str, Any]) -> WebhookEndpoint:
         if validated_data.get("is_enabled"):
             validated_data |= {"disabled_reason": "", "failing_since": None}
-        for name, value in validated_data.items():
-            setattr(instance, name, value)
-        # Only these: the worker writes the others, and a rotation the secret.
-        instance.save(update_fields=list(validated_data))
-        return instance
+        return super().update(instance, validated_data)
 
 
 class WebhookWithSecretSerializer(WebhookSerializer):
@@ -87,7 +85,7 @@ class WebhookWithSecretSerializer(WebhookSerializer):
         fields = [*WebhookSerializer.Meta.fields, "secret"]
 
 
-class DeliverySerializer(ChosenFieldsMixin, serializers.ModelSerializer[WebhookDelivery]):
+class DeliverySerializer(ChosenFieldsMixin, RowSerializer[WebhookDelivery]):
     webhook_id = serializers.IntegerField(source="endpoint_id", read_only=True)
     message_id = serializers.SerializerMethodField(
         help_text="`webhook-id`, the same in every attempt."

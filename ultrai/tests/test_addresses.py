@@ -22,7 +22,15 @@ OPERATIONS = {
     for method, operation in operations.items()
 }
 # JSON that is no resource: what the service says of itself, or of a token.
-WITHOUT_FIELDS = {"service", "health", "health-live", "health-database", "protected", "auth-verify"}
+WITHOUT_FIELDS = {
+    "service",
+    "health",
+    "health-live",
+    "health-ready",
+    "health-database",
+    "protected",
+    "auth-verify",
+}
 READ = [e for e in ENDPOINTS if "get" in e.methods and e.name not in WITHOUT_FIELDS]
 
 

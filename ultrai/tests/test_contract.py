@@ -1,5 +1,7 @@
 """Promises that every endpoint keeps."""
 
+import re
+
 import pytest
 from django.core.management import call_command
 from django.urls import reverse
@@ -117,3 +119,28 @@ def test_no_path_of_the_api_ends_with_a_slash():
 @pytest.mark.django_db
 def test_migrations_match_the_models():
     call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "columns"),
+    [
+        ("document-detail", {"filename": "new.txt"}, {"filename", "updated_at"}),
+        ("result-detail", {"rating": 4}, {"rating"}),
+        ("webhook-detail", {"description": "New."}, {"description"}),
+        ("auth-me", {"username": "New"}, {"username", "updated_at"}),
+    ],
+)
+def test_a_patch_writes_what_was_sent_and_nothing_else(
+    name, change, columns, owned, alice, client_of, django_assert_max_num_queries
+):
+    url = address(name, owned.get(name.partition("-")[0], 1))
+    with django_assert_max_num_queries(20) as queries:
+        assert client_of(alice).patch(url, change).status_code == 200
+
+    updates = [
+        q["sql"] for q in queries if q["sql"].startswith("UPDATE") and "session" not in q["sql"]
+    ]
+    written = {
+        column for sql in updates for column in re.findall(r'"(\w+)" = ', sql.partition("WHERE")[0])
+    }
+    assert written == columns

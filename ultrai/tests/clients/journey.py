@@ -17,9 +17,9 @@ from ultrai_core_client.models import (
     DocumentDetail,
     DocumentUploadRequest,
     LoginRequest,
-    ModelList,
     NewAnalysisRequest,
     PaginatedDocumentHitList,
+    PaginatedModelList,
     Problem,
     RegistrationRequest,
     TokenPair,
@@ -56,7 +56,7 @@ def main(url: str, path: Path) -> None:
     assert [row.id for row in page.results] == [document.id]
 
     offered = list_models.sync(client=client)
-    assert isinstance(offered, ModelList)
+    assert isinstance(offered, PaginatedModelList)
     question = NewAnalysisRequest(
         document_id=document.id,
         prompt="What will it cost?",

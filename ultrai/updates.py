@@ -1,0 +1,19 @@
+"""Updates by serializers: what was sent is written, and nothing else."""
+
+from typing import Any
+
+from django.db.models import Model
+
+
+# For model serializers. DRF's update saves the whole row, and so takes back what somebody else,
+# another request or the worker, has written since it was read. (No docstring: the schema would show
+# it to clients.)
+class SentColumnsMixin:
+    def update[M: Model](self, instance: M, validated_data: dict[str, Any]) -> M:
+        for name, value in validated_data.items():
+            setattr(instance, name, value)
+        if validated_data:
+            columns = instance._meta.concrete_fields  # noqa: SLF001  public, by its documentation
+            timestamps = [c.name for c in columns if getattr(c, "auto_now", False)]
+            instance.save(update_fields=[*validated_data, *timestamps])
+        return instance
