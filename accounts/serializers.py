@@ -65,7 +65,7 @@ class UserSerializer(ChosenFieldsMixin, RowSerializer[User]):
         read_only_fields = fields
 
 
-class ProfileSerializer(SentColumnsMixin, serializers.ModelSerializer[User]):
+class ProfileSerializer(SentColumnsMixin[User], serializers.ModelSerializer[User]):
     """What users change about themselves. A new email needs the password: it is the login."""
 
     email = EmailField(max_length=255, required=False)

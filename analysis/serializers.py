@@ -186,7 +186,7 @@ class ResultSerializer(ChosenFieldsMixin, RowSerializer[AnalysisResult]):
         read_only_fields = fields
 
 
-class OwnResultSerializer(SentColumnsMixin, ResultSerializer):
+class OwnResultSerializer(SentColumnsMixin[AnalysisResult], ResultSerializer):
     """A result on its own: where it belongs, what was sent; rating and comment can be set."""
 
     analysis_id = serializers.IntegerField(allow_null=True, read_only=True)

@@ -13,7 +13,7 @@ from ultrai.representation import RowSerializer
 from ultrai.updates import SentColumnsMixin
 
 
-class DocumentSerializer(SentColumnsMixin, ChosenFieldsMixin, RowSerializer[Document]):
+class DocumentSerializer(SentColumnsMixin[Document], ChosenFieldsMixin, RowSerializer[Document]):
     """A document without its text, as lists show it; its name and its last day can be changed."""
 
     class Meta:

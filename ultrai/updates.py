@@ -8,8 +8,8 @@ from django.db.models import Model
 # For model serializers. DRF's update saves the whole row, and so takes back what somebody else,
 # another request or the worker, has written since it was read. (No docstring: the schema would show
 # it to clients.)
-class SentColumnsMixin:
-    def update[M: Model](self, instance: M, validated_data: dict[str, Any]) -> M:
+class SentColumnsMixin[M: Model]:
+    def update(self, instance: M, validated_data: dict[str, Any]) -> M:
         for name, value in validated_data.items():
             setattr(instance, name, value)
         if validated_data:

@@ -36,7 +36,9 @@ class DestinationField(serializers.CharField):
         return url
 
 
-class WebhookSerializer(SentColumnsMixin, ChosenFieldsMixin, RowSerializer[WebhookEndpoint]):
+class WebhookSerializer(
+    SentColumnsMixin[WebhookEndpoint], ChosenFieldsMixin, RowSerializer[WebhookEndpoint]
+):
     """A webhook as it is shown: never its secret."""
 
     url = DestinationField(max_length=MAX_URL_LENGTH)
