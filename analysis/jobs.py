@@ -12,7 +12,9 @@ from django.utils import timezone
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 
-import analysis.webhooks.jobs  # noqa: F401  the worker finds its tasks through this module
+# The worker finds their tasks through this module.
+import analysis.upkeep.jobs
+import analysis.webhooks.jobs  # noqa: F401
 from analysis import leases, money, pipeline
 from analysis.leases import LeaseLost
 from analysis.limits import room

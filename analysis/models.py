@@ -15,6 +15,7 @@ from accounts.models import User
 from analysis.budgets import Budget
 from analysis.providers import Completion
 from analysis.totals import ProviderTotal
+from analysis.upkeep.models import RetentionRun
 from analysis.webhooks.models import WebhookDelivery, WebhookEndpoint
 from documents.models import Document, both_or_neither
 from ultrai.compiled import QuickRow, ShapedQuerySet
@@ -24,6 +25,7 @@ __all__ = [
     "AnalysisResult",
     "Budget",
     "ProviderTotal",
+    "RetentionRun",
     "WebhookDelivery",
     "WebhookEndpoint",
 ]

@@ -118,7 +118,6 @@ INSTALLED_APPS = [
     "accounts",
     "documents",
     "analysis",
-    "upkeep",
 ]
 
 MIDDLEWARE = [

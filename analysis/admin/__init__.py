@@ -1,10 +1,12 @@
 from analysis.admin.analyses import AnalysisAdmin
 from analysis.admin.results import AnalysisResultAdmin
+from analysis.admin.upkeep import RetentionRunAdmin
 from analysis.admin.webhooks import WebhookDeliveryAdmin, WebhookEndpointAdmin
 
 __all__ = [
     "AnalysisAdmin",
     "AnalysisResultAdmin",
+    "RetentionRunAdmin",
     "WebhookDeliveryAdmin",
     "WebhookEndpointAdmin",
 ]

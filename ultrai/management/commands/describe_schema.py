@@ -43,7 +43,7 @@ class Command(BaseCommand):
 
 
 def our_tables() -> list[str]:
-    labels = ("accounts", "documents", "analysis", "upkeep")
+    labels = ("accounts", "documents", "analysis")
     models = [model for label in labels for model in apps.get_app_config(label).get_models()]
     return [model._meta.db_table for model in models]  # noqa: SLF001  its public name
 

@@ -2,8 +2,8 @@ from datetime import timedelta
 
 from django.contrib import admin
 
+from analysis.upkeep.models import RetentionRun
 from ultrai.admin import MachineWrittenAdmin
-from upkeep.models import RetentionRun
 
 
 @admin.register(RetentionRun)

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
-from upkeep.integrity import OWN_APPS
+from analysis.upkeep.integrity import OWN_APPS
 
 # What stops the old version while the new one is deployed: locks that last, and what it still uses.
 RULES = {

@@ -12,11 +12,11 @@ from accounts.models import User
 from analysis.models import Analysis, AnalysisResult
 from analysis.services import record_result
 from analysis.tests.factories import make_analysis
+from analysis.upkeep.jobs import apply_retention
+from analysis.upkeep.models import RetentionRun
 from conftest import PASSWORD
 from documents.models import Document, DocumentUsage
 from documents.tests.factories import make_document
-from upkeep.jobs import apply_retention
-from upkeep.models import RetentionRun
 
 YEAR_AGO = timezone.now() - timedelta(days=365)
 YESTERDAY = timezone.now() - timedelta(days=1)
@@ -147,7 +147,7 @@ def test_the_worker_does_it_every_hour_and_staff_see_the_report(alice, run_jobs,
     apply_retention.configure().defer(timestamp=0)
     run_jobs()
 
-    page = client.get(reverse("admin:upkeep_retentionrun_changelist"))
+    page = client.get(reverse("admin:analysis_retentionrun_changelist"))
     assert RetentionRun.objects.get().documents == 1
     assert page.status_code == 200
     assert [run.documents for run in page.context["cl"].result_list] == [1]

@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from upkeep.integrity import CHECKS, Check
+from analysis.upkeep.integrity import CHECKS, Check
 
 SHOWN = 20  # of each check; the others are counted
 

@@ -1,6 +1,6 @@
 import pytest
 
-from upkeep.management.commands.check_migrations import violations
+from analysis.management.commands.check_migrations import violations
 
 
 @pytest.mark.parametrize(

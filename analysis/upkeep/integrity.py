@@ -17,7 +17,7 @@ from documents.models import Document, DocumentVersion, FilePart
 from documents.search import index_text
 from documents.storage import read_file
 
-OWN_APPS = ("accounts", "documents", "analysis", "upkeep")
+OWN_APPS = ("accounts", "documents", "analysis")
 BATCH = 500
 # What migrations made and no model knows.
 TRIGGERS = {

@@ -21,6 +21,7 @@ class RetentionRun(models.Model):
     finished_at = models.DateTimeField(null=True)  # null: it was interrupted, or still runs
 
     class Meta:
+        app_label = "analysis"
         db_table = "retention_runs"
 
     def __str__(self) -> str:

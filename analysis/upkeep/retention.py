@@ -15,8 +15,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 from django.utils import timezone
 
 from analysis.models import Analysis, AnalysisResult
+from analysis.upkeep.models import RetentionRun
 from documents.models import Document, DocumentVersion
-from upkeep.models import RetentionRun
 
 # A transaction deletes no more than this, so that nobody waits for its locks: the counted usage of
 # a user is locked while documents of theirs go.

@@ -70,8 +70,8 @@ def test_what_the_service_stored_fits_together():
             "constraint odd of documents is not validated",
         ),
         (
-            "DELETE FROM django_migrations WHERE app = 'upkeep'",
-            "migration upkeep.0001_initial is not applied",
+            "DELETE FROM django_migrations WHERE app = 'documents'",
+            "migration documents.0001_initial is not applied",
         ),
     ],
 )

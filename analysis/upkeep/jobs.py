@@ -4,8 +4,8 @@ import logging
 
 from procrastinate.contrib.django import app
 
+from analysis.upkeep import retention
 from ultrai.jobs import in_database
-from upkeep import retention
 
 logger = logging.getLogger(__name__)
 

@@ -3,8 +3,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from upkeep import retention
-from upkeep.models import RetentionRun
+from analysis.upkeep import retention
+from analysis.upkeep.models import RetentionRun
 
 
 class Command(BaseCommand):
