@@ -95,8 +95,13 @@ def transactional_db(transactional_db) -> None:
 
 
 @pytest.fixture
-def run_jobs(transactional_db) -> Callable[[], None]:
-    """Run a real worker on the test's database until its queues are empty."""
+def run_jobs(transactional_db, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Run a real worker on the test's database until its queues are empty.
+
+    Periodic tasks are left out: whether one is due depends on the minute a test runs in. Tests
+    queue those they are about.
+    """
+    monkeypatch.setattr(app.periodic_registry, "periodic_tasks", {})
 
     async def work() -> None:
         connector = PsycopgConnector(kwargs=connector_params(), min_size=1, max_size=2)
