@@ -7,6 +7,8 @@ BIN := .venv/bin
 # Empty where there is no Node.js that is new enough: the tests that need it are skipped then.
 NPM := $(shell node -e 'const [major, minor] = process.versions.node.split("."); \
 	process.exit(major > 20 || (major == 20 && minor >= 15) ? 0 : 1)' 2>/dev/null && command -v npm)
+# One more than there are cores: many tests wait for processes of their own.
+TEST_PROCESSES ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 # These are a developer's commands, also where DATABASE_URL names a server of one's own.
 export DEBUG ?= True
 RENDER_SCHEMA := ../shared/render.schema.json
@@ -22,7 +24,7 @@ run: .venv/installed
 	@exec $(BIN)/python -m ultrai.development
 
 test: .venv/installed .venv-clients/installed $(if $(NPM),node_modules/.installed)
-	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal
+	$(BIN)/python -m pytest --numprocesses=$(TEST_PROCESSES) --dist=worksteal
 
 check: .venv/installed docs
 	$(BIN)/ruff check .
