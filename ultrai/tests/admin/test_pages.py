@@ -17,6 +17,7 @@ OURS = [
     "documents_document",
     "analysis_analysis",
     "analysis_analysisresult",
+    "analysis_retentionrun",
     "analysis_webhookendpoint",
     "analysis_webhookdelivery",
 ]
