@@ -317,22 +317,28 @@ class Merger:
             return None
         names = self.labels()
         written, block = split_block(text)
+        claims = await self.claims(call, block, text, list(names))
         if block is not None:
+            # Last: a run that is killed before this finds the block again, and pays for no repair.
             await self.calls.keep_text(call, written or text)
+        return None if claims is None else report(claims, names, f"by {call.model}")
+
+    async def claims(
+        self, call: Call, block: str | None, text: str, names: Sequence[str]
+    ) -> list[Claim] | None:
         try:
-            claims = read_claims(block, list(names))
+            return read_claims(block, names)
         except Unusable as problem:
             repair = Call(
                 "repair", call.model, prompts.repair_messages(block or text, str(problem))
             )
-            repaired = await self.calls.make(repair)
-            if repaired is None:
-                return None
-            try:
-                claims = read_claims(split_block(repaired)[1], list(names))
-            except Unusable:
-                return None
-        return report(claims, names, f"by {call.model}")
+        repaired = await self.calls.make(repair)
+        if repaired is None:
+            return None
+        try:
+            return read_claims(split_block(repaired)[1], names)
+        except Unusable:
+            return None
 
 
 def lexical_agreement(answers: Mapping[str, str]) -> dict[str, Any]:

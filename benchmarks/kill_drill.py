@@ -72,13 +72,16 @@ def judge(service: Stand, peer: Peer, stored: dict[int, str]) -> None:
     asked: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     for one in peer.asked:
         asked[one.question, one.stage, one.model].append(one.at)
-    rows = {
-        (f"question {number}", stage, model.removeprefix("peer:")): (attempts, interrupted, end)
-        for number, stage, model, attempts, interrupted, end in service.rows(
-            "SELECT substring(prompt FROM 'question ([0-9]+)'), stage, model, attempts,"
-            " interrupted, finished_at FROM analysis_results"
-        )
-    }
+    # A request to repair a block does not hold the question: those are counted by model.
+    rows: dict[tuple[str, str, str], tuple[int, int, datetime]] = {}
+    for number, stage, model, attempts, interrupted, end in service.rows(
+        "SELECT substring(prompt FROM 'question ([0-9]+)'), stage, model, attempts, interrupted,"
+        " finished_at FROM analysis_results"
+    ):
+        question = "" if stage == "repair" else f"question {number}"
+        key = question, stage, model.removeprefix("peer:")
+        before = rows.get(key, (0, 0, end))
+        rows[key] = before[0] + attempts, before[1] + interrupted, max(before[2], end)
     unknown = set(asked) - set(rows)
     hidden = [key for key in asked if key in rows and len(asked[key]) > rows[key][0]]
     again = [
