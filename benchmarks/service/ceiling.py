@@ -11,11 +11,16 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import django
 import jwt
 import orjson
 from psycopg import Connection
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
+
+# The service's gunicorn settings, which the ceiling shares, count on it; no request uses it.
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ultrai.settings")
+django.setup()
 
 COLUMNS = (
     "id, filename, file_type, size_bytes, sha256, version, status, error_code, error, page_count,"
