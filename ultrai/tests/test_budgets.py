@@ -29,6 +29,12 @@ def requests(alice, client_of):
         user=alice, document=documents[0], prompt="What?", models=["builtin:summary"]
     )
     client, numbers = client_of(alice), count()
+    other = make_analysis(user=alice, prompt="What?", models=["builtin:summary"])
+    # SQL is kept from values that differ, and a row may have its user's number: of two one has not.
+    for path in [f"/documents/{document.pk}" for document in documents[:2]]:
+        client.get(path)
+    for path in [f"/analyses/{one.pk}" for one in (analysis, other)]:
+        client.get(path)
 
     def create():
         body = {"filename": "new.txt", "content": f"number {next(numbers)}"}
