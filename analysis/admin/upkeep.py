@@ -21,7 +21,8 @@ class RetentionRunAdmin(MachineWrittenAdmin):
         "analyses_before",
     ]
     list_filter = ["is_dry_run", "started_at"]
-    ordering = ["-id"]
+    search_help_text = "An id."
+    owner = ""
 
     @admin.display(description="duration")
     def duration(self, run: RetentionRun) -> timedelta | None:

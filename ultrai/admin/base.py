@@ -26,7 +26,7 @@ class LargeTableAdmin(admin.ModelAdmin):
     sortable_by = ()  # any other order would sort the whole table
     search_fields = ["pk"]  # `get_search_results` decides; the field only makes the box appear
     search_help_text = "An id, or the beginning of the owner's email address."
-    owner = "user"  # the path to the user whose row it is
+    owner = "user"  # the path to the user whose row it is; empty for rows of nobody
     # Columns that quote what people wrote, and the permission to read them.
     reading_permission = ""
     text_columns: set[str] = set()
@@ -74,7 +74,7 @@ class LargeTableAdmin(admin.ModelAdmin):
         for word in words:
             if word.isdecimal() and len(word) <= 18:
                 queryset = queryset.filter(pk=int(word))
-            elif "@" in word:
+            elif "@" in word and self.owner:
                 queryset = narrowed_to_owner(queryset, self.owner, word)
                 has_owner = True
             else:
