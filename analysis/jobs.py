@@ -13,6 +13,7 @@ from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 
 # The worker finds their tasks through this module.
+import analysis.figures.jobs
 import analysis.upkeep.jobs
 import analysis.webhooks.jobs  # noqa: F401
 from analysis import leases, money, pipeline

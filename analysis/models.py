@@ -13,6 +13,13 @@ from django.db.models.functions import Coalesce, Now
 
 from accounts.models import User
 from analysis.budgets import Budget
+from analysis.figures.models import (
+    AnalysisFigures,
+    CallFigures,
+    FiguresProgress,
+    LatencyFigures,
+    UserFigures,
+)
 from analysis.providers import Completion
 from analysis.totals import ProviderTotal
 from analysis.upkeep.models import RetentionRun
@@ -22,10 +29,15 @@ from ultrai.compiled import QuickRow, ShapedQuerySet
 
 __all__ = [
     "Analysis",
+    "AnalysisFigures",
     "AnalysisResult",
     "Budget",
+    "CallFigures",
+    "FiguresProgress",
+    "LatencyFigures",
     "ProviderTotal",
     "RetentionRun",
+    "UserFigures",
     "WebhookDelivery",
     "WebhookEndpoint",
 ]

@@ -24,6 +24,7 @@ from documents.extraction import (
 from documents.models import Document
 from documents.search import index_text
 from documents.storage import read_file
+from documents.stored_types import count_stored_types
 from documents.uploads import WHOLE_BYTES
 from ultrai.jobs import MAX_ATTEMPTS, RETRY, in_database, without_job
 from ultrai.tracing import traced
@@ -114,3 +115,10 @@ async def adopt_orphans(timestamp: int) -> None:
             await extract_document.configure(queueing_lock=job_lock(document_id)).defer_async(
                 document_id=document_id
             )
+
+
+@app.periodic(cron="*/10 * * * *")
+@app.task(name="documents.count_stored", queue="upkeep", queueing_lock="count_stored")
+async def count_stored(timestamp: int) -> None:
+    """Count what is stored by file type, for the admin's front page."""
+    await in_database(count_stored_types)

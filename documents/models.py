@@ -127,7 +127,10 @@ class Document(QuickRow, models.Model):
             models.Index(
                 fields=["id"], condition=models.Q(status="failed"), name="documents_failed"
             ),
-            models.Index(fields=["file_type"], name="documents_by_format"),
+            # And the size: what is stored by type is counted without reading the rows.
+            models.Index(
+                fields=["file_type"], include=["size_bytes"], name="documents_by_type_and_size"
+            ),
         ]
         constraints = [
             models.CheckConstraint(
@@ -355,3 +358,19 @@ class DocumentUsage(models.Model):
 
     def __str__(self) -> str:
         return f"Usage of user {self.user_id}"
+
+
+class StoredType(models.Model):
+    """How much of one file type is stored, as last counted by `documents.count_stored`."""
+
+    file_type = models.CharField(max_length=50, primary_key=True)  # empty: not known
+    documents = models.BigIntegerField()
+    bytes = models.BigIntegerField()  # of the documents as they are; not of earlier versions
+    counted_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "stored_types"
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.documents} documents of type {self.file_type or 'unknown'}"

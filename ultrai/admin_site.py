@@ -3,6 +3,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest
+from django.template.response import TemplateResponse
 
 
 class UltraiAdminSite(AdminSite):
@@ -17,3 +18,10 @@ class UltraiAdminSite(AdminSite):
             "environment": settings.ENVIRONMENT,
             "version": settings.VERSION,
         }
+
+    def index(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        from ultrai.admin import front_page  # that package's modules register with this site
+
+        return super().index(request, front_page.context(request) | (extra_context or {}))

@@ -1,4 +1,5 @@
 from analysis.admin.analyses import AnalysisAdmin
+from analysis.admin.front_page import analysis_panels
 from analysis.admin.results import AnalysisResultAdmin
 from analysis.admin.upkeep import RetentionRunAdmin
 from analysis.admin.webhooks import WebhookDeliveryAdmin, WebhookEndpointAdmin
@@ -9,4 +10,5 @@ __all__ = [
     "RetentionRunAdmin",
     "WebhookDeliveryAdmin",
     "WebhookEndpointAdmin",
+    "analysis_panels",
 ]
