@@ -20,7 +20,7 @@ from analysis.figures.models import (
     LatencyFigures,
     UserFigures,
 )
-from ultrai.admin.front_page import Cell, Column, Panel, Period, Picture, number, registry
+from ultrai.admin.front_page import Cell, Column, Panel, Period, Picture, add_panels, number
 
 ENDS = ("succeeded", "partial", "failed", "cancelled")
 MOST_USERS = 10
@@ -216,4 +216,4 @@ def users(period: Period) -> Panel:
     )
 
 
-registry.add(analysis_panels, place=10)
+add_panels(analysis_panels, place=10)

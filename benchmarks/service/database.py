@@ -9,6 +9,7 @@ from django.core.management import call_command
 from psycopg import sql
 
 from benchmarks.service import seeding, texts
+from benchmarks.service.figures import count_figures
 
 
 def prepare_database(server: str, documents: int) -> None:
@@ -19,6 +20,7 @@ def prepare_database(server: str, documents: int) -> None:
         if mark_of(connection, name) == mark:
             print(f"{name} is there already.")
             call_command("migrate", verbosity=0)
+            count_figures()
             return
         drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
         connection.execute(drop.format(sql.Identifier(name)))
@@ -30,6 +32,7 @@ def prepare_database(server: str, documents: int) -> None:
         # Last of all: a database whose seeding was interrupted does not have it.
         comment = sql.SQL("COMMENT ON DATABASE {} IS {}")
         connection.execute(comment.format(sql.Identifier(name), sql.Literal(mark)))
+    count_figures()
 
 
 def connect() -> psycopg.Connection:

@@ -117,7 +117,8 @@ def operations() -> list[Operation]:
             "results filtered",
             for_each(lambda c, _: c.request("GET", "/results?status=succeeded&provider=google")),
         ),
-        Operation("admin results", [admin_results(users[0])]),
+        Operation("admin front page", [admin_page(users[0], "/admin/?period=90d")]),
+        Operation("admin results", [admin_page(users[0], "/admin/analysis/analysisresult/")]),
     ]
 
 
@@ -135,7 +136,7 @@ def deep_page(client: Client) -> str:
     return pages.link([ids[ids.count() // 2]], is_backward=False) or ""
 
 
-def admin_results(client: Client) -> Request:
+def admin_page(client: Client, path: str) -> Request:
     user = client.user
     User.objects.filter(pk=user.pk).update(is_staff=True, is_superuser=True)
     session = SessionStore()
@@ -145,7 +146,7 @@ def admin_results(client: Client) -> Request:
     session.create()
     cookie = f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
     headers = {"Cookie": cookie, "X-Forwarded-Proto": "https"}
-    return Request("GET", "/admin/analysis/analysisresult/", headers)
+    return Request("GET", path, headers)
 
 
 class Seeded(NamedTuple):

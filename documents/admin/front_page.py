@@ -6,7 +6,7 @@ from django.urls import reverse
 
 from documents.extraction.formats import FORMATS
 from documents.models import StoredType
-from ultrai.admin.front_page import Cell, Column, Panel, Period, Picture, number, registry
+from ultrai.admin.front_page import Cell, Column, Panel, Period, Picture, add_panels, number
 
 
 def storage_panel(request: HttpRequest, period: Period) -> Iterator[Panel]:
@@ -40,4 +40,4 @@ def storage_panel(request: HttpRequest, period: Period) -> Iterator[Panel]:
     )
 
 
-registry.add(storage_panel, place=20)
+add_panels(storage_panel, place=20)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from django.http import HttpRequest
 from django.urls import reverse
 
-from ultrai.admin.front_page import Cell, Column, Panel, Period, Picture, number, registry
+from ultrai.admin.front_page import Cell, Column, Panel, Period, Picture, add_panels, number
 from ultrai.condition import measure
 
 
@@ -41,4 +41,4 @@ def condition_panel(request: HttpRequest, period: Period) -> Iterator[Panel]:
     )
 
 
-registry.add(condition_panel, place=0)
+add_panels(condition_panel, place=0)

@@ -5,7 +5,7 @@ none of them.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -90,17 +90,14 @@ class Panel:
 type Panels = Callable[[HttpRequest, Period], Iterable[Panel]]
 
 
-@dataclass
-class Registry:
-    sources: list[tuple[int, Panels]] = field(default_factory=list)
-
-    def add(self, panels: Panels, *, place: int) -> None:
-        """Show what this returns to whoever may see it; `place` orders the sources."""
-        self.sources.append((place, panels))
-        self.sources.sort(key=lambda source: source[0])
+# By place; apps add theirs when their admin is loaded.
+sources: list[tuple[int, Panels]] = []
 
 
-registry = Registry()
+def add_panels(panels: Panels, *, place: int) -> None:
+    """Have the page show what this returns for whoever asks: nothing that they may not see."""
+    sources.append((place, panels))
+    sources.sort(key=lambda source: source[0])
 
 
 def context(request: HttpRequest) -> dict[str, Any]:
@@ -108,7 +105,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
     return {
         "period": period,
         "periods": PERIODS,
-        "panels": [panel for _, source in registry.sources for panel in source(request, period)],
+        "panels": [panel for _, source in sources for panel in source(request, period)],
     }
 
 
