@@ -88,8 +88,6 @@ class Panel:
 
 
 type Panels = Callable[[HttpRequest, Period], Iterable[Panel]]
-
-
 # By place; apps add theirs when their admin is loaded.
 sources: list[tuple[int, Panels]] = []
 
@@ -119,5 +117,5 @@ def period_of(request: HttpRequest) -> Period:
     return DEFAULT
 
 
-def number(value: float | None, link: str = "") -> Cell:
-    return Cell("" if value is None else f"{value:,}", value, link)
+def number(value: float | None) -> Cell:
+    return Cell("" if value is None else f"{value:,}", value)
