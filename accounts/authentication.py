@@ -10,7 +10,7 @@ from rest_framework_simplejwt.tokens import Token
 
 from accounts.models import PersonalAccessToken, Session, User
 from accounts.tokens import PREFIX, fingerprint
-from ultrai.compiled import Parameter, Prepared
+from ultrai.querysets import Parameter, Prepared
 
 # One query answers all: the session lives, is this user's, and the user is active.
 LIVING_SESSION = Prepared(

@@ -16,7 +16,7 @@ from django.db.models.functions import Lower, Now
 from django.utils import timezone
 
 from accounts.idempotency import IdempotencyKey
-from ultrai.compiled import QuickRow
+from ultrai.querysets import QuickRow
 
 __all__ = ["IdempotencyKey", "PersonalAccessToken", "Session", "User"]
 

@@ -25,7 +25,7 @@ from analysis.totals import ProviderTotal
 from analysis.upkeep.models import RetentionRun
 from analysis.webhooks.models import WebhookDelivery, WebhookEndpoint
 from documents.models import Document, both_or_neither
-from ultrai.compiled import QuickRow, ShapedQuerySet
+from ultrai.querysets import QuickRow, ShapedQuerySet
 
 __all__ = [
     "Analysis",

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from accounts.models import User
-from ultrai.compiled import QuickRow, ShapedQuerySet
+from ultrai.querysets import QuickRow, ShapedQuerySet
 
 if TYPE_CHECKING:
     from documents.extraction import Extraction

@@ -4,8 +4,8 @@ from django.conf import settings
 
 from accounts.models import User
 from documents.models import DocumentUsage
-from ultrai.compiled import Parameter, Prepared
 from ultrai.exceptions import DomainError
+from ultrai.querysets import Parameter, Prepared
 
 LOCKED_USAGE = Prepared(
     lambda: DocumentUsage.objects.select_for_update().filter(user_id=Parameter("user_id"))

@@ -9,9 +9,11 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import batched
+from typing import Any
 
 from django.conf import settings
-from django.contrib.postgres.search import SearchQuery, SearchRank, SearchVector
+from django.contrib.postgres.search import SearchQuery, SearchRank
 from django.db import connection
 from django.db.models import DecimalField, Exists, F, Max, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Cast
@@ -47,22 +49,23 @@ def index_text(document: Document, text: str, *, has_pages: bool) -> None:
     add_passages(document, text, has_pages=has_pages)
 
 
+ADD_PASSAGES = """
+    INSERT INTO document_passages (user_id, document_id, number, page, text, vector)
+    SELECT %s, %s, number, page, text, to_tsvector(%s::regconfig, text)
+    FROM unnest(%s::int[], %s::int[], %s::text[]) AS passage (number, page, text)
+"""
+PASSAGES_AT_ONCE = 50
+
+
 def add_passages(document: Document, text: str, *, has_pages: bool) -> None:
     """Index the text of a document that has no passages yet."""
-    Passage.objects.bulk_create(
-        (
-            Passage(
-                user_id=document.user_id,
-                document=document,
-                number=number,
-                page=page,
-                text=passage,
-                vector=SearchVector(Value(passage), config=settings.SEARCH_LANGUAGE),
-            )
-            for number, (page, passage) in enumerate(passages(text, has_pages=has_pages))
-        ),
-        batch_size=50,
-    )
+    numbered = enumerate(passages(text, has_pages=has_pages))
+    with connection.cursor() as cursor:
+        for some in batched(numbered, PASSAGES_AT_ONCE, strict=False):
+            numbers, found = zip(*some, strict=True)
+            pages, texts = zip(*found, strict=True)
+            whose: list[Any] = [document.user_id, document.pk, settings.SEARCH_LANGUAGE]
+            cursor.execute(ADD_PASSAGES, [*whose, list(numbers), list(pages), list(texts)])
 
 
 # Reading

@@ -22,8 +22,8 @@ from documents.quotas import lock_usage, refuse_over_quota
 from documents.search import add_passages, index_text
 from documents.storage import has_file, write_file
 from documents.uploads import refuse_too_large, sha256_of, type_of
-from ultrai.compiled import Parameter, Prepared
 from ultrai.exceptions import DomainError
+from ultrai.querysets import Parameter, Prepared
 from ultrai.tracing import carried
 
 # Larger plain text is the worker's, too.

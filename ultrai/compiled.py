@@ -1,4 +1,4 @@
-"""Querysets whose SQL is written once for each shape, and rows that are made quickly.
+"""Queries whose SQL is written once for each shape.
 
 Writing the SQL of a lookup takes longer than PostgreSQL takes to answer it, and it is the same SQL
 each time but for its values. Here it is kept by the query's shape: its model, its conditions
@@ -6,19 +6,21 @@ without their values, its order and limits. What no shape describes (conditions 
 aggregates, subqueries, ...) is written anew each time, as ever.
 """
 
-from collections.abc import Callable, Collection, Hashable, Sequence
-from functools import cached_property
+from collections.abc import Callable, Hashable, Sequence
+from functools import lru_cache
 from itertools import chain
+from json import JSONDecoder
 from typing import Any, NamedTuple, Self
+from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db import connections, models
 from django.db.backends.postgresql.base import ServerBindingCursor
-from django.db.models import BooleanField, Expression, Func, QuerySet, Value, lookups
-from django.db.models.base import ModelState
+from django.db.models import BooleanField, Func, JSONField, Q, Value, lookups
 from django.db.models.expressions import Col
 from django.db.models.fields import related_lookups
 from django.db.models.functions import Left
+from django.db.models.query import DEFAULT_FETCH_MODE, RelatedPopulator, get_related_populators
 from django.db.models.sql import Query
 from django.db.models.sql.compiler import SQLCompiler
 from django.db.models.sql.constants import MULTI
@@ -57,6 +59,8 @@ KNOWN = frozenset(
     }
 )
 PRISTINE = {**vars(Query), **vars(Query(None))}
+# Values that need no more than their column's own conversion.
+PLAIN = {int, str, UUID}
 # Comparisons of a column with values, which all have the same SQL.
 COMPARISONS = frozenset(
     kind
@@ -64,6 +68,9 @@ COMPARISONS = frozenset(
     for name, kind in vars(module).items()
     if name.endswith(("Exact", "LessThan", "GreaterThan", "OrEqual", "In")) and name != "IExact"
 )
+
+# Without the checks for what may follow.
+JSON_AT: Callable[[str, int], tuple[Any, int]] = JSONDecoder().scan_once  # type: ignore[attr-defined]
 
 
 class Shapeless(Exception):
@@ -160,19 +167,29 @@ class Statement(NamedTuple):
     sql: str
     params: tuple[Any, ...]
     compiler: SQLCompiler
-    converters: dict[int, Any]
+    converters: dict[int, tuple[list[Any], Any]]
     cursor: type[ServerBindingCursor]
+    names: tuple[str, ...]  # of a row's own columns, which come first
+    related: list[RelatedPopulator]  # for the columns of the rows that are joined
 
     @classmethod
     def of(cls, query: Query, using: str, *, is_steady: bool = True) -> Self:
         compiler = Query.get_compiler(query, using)
         sql, params = compiler.as_sql()
-        columns = [column for column, _, _ in compiler.select[: compiler.col_count]]
+        columns: list[Any] = [column for column, _, _ in compiler.select[: compiler.col_count]]
         if compiler.has_composite_fields(columns):
             raise Shapeless
         converters = compiler.get_converters(columns)
+        for converted, column in converters.values():
+            if is_plain_json(column.target):
+                converted[:] = [read_json]
         cursor = PreparingCursor if is_steady else ServerBindingCursor
-        return cls(sql, tuple(params), compiler, converters, cursor)
+        kind: Any = compiler.klass_info
+        if kind is None or kind["select_fields"] != list(range(len(kind["select_fields"]))):
+            raise Shapeless  # no rows of the model, or none whose columns come first
+        names = tuple(column.target.attname for column in columns[: len(kind["select_fields"])])
+        related = get_related_populators(kind, compiler.select, using, DEFAULT_FETCH_MODE)
+        return cls(sql, tuple(params), compiler, converters, cursor, names, related)
 
     def bound(self, params: tuple[Any, ...]) -> "BoundCompiler":
         compiler = BoundCompiler.__new__(BoundCompiler)
@@ -187,6 +204,15 @@ class PreparingCursor(ServerBindingCursor):
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
         return super().execute(query, params, prepare=True, **options)  # type: ignore[misc]
+
+
+def is_plain_json(field: Any) -> bool:
+    return type(field) is JSONField and field.decoder is None
+
+
+def read_json(value: str | None, *_: Any) -> Any:
+    """What JSONField makes of JSONB, which PostgreSQL writes without white space around it."""
+    return None if value is None else JSON_AT(value, 0)[0]
 
 
 class BoundCompiler(SQLCompiler):
@@ -228,6 +254,33 @@ class BoundCompiler(SQLCompiler):
 class ShapedQuery(Query):
     statements: dict[Hashable, Statement | None] = {}
 
+    def add_q(self, q_object: Q, reuse_all: bool = False) -> None:
+        """Add conditions. That columns of the table are equal to values is said without ado."""
+        found = self.equalities(q_object)
+        if found is None:
+            super().add_q(q_object, reuse_all)
+        else:
+            self.where.children += found
+
+    def equalities(self, q_object: Q) -> list[Any] | None:
+        """Return the lookups that Django would make of these conditions; None: ask it."""
+        if q_object.connector != Q.AND or q_object.negated or self.combinator:
+            return None
+        found = []
+        children: Any = q_object.children
+        for child in children:
+            field = column_of(self.model, child[0]) if type(child) is tuple else None
+            if field is None:
+                return None
+            value = child[1]
+            if field.is_relation and isinstance(value, field.related_model):
+                value = getattr(value, field.target_field.attname)
+            if type(value) not in PLAIN:
+                return None
+            column = field.get_col(self.get_initial_alias(), field)
+            found.append(lookups.Exact(column, value))
+        return found
+
     def get_compiler(
         self, using: str | None = None, connection: Any = None, elide_empty: bool = True
     ) -> SQLCompiler:
@@ -258,46 +311,13 @@ class ShapedQuery(Query):
         return self.statements[key]
 
 
-class ShapedQuerySet[M: models.Model](QuerySet[M]):
-    def __init__(
-        self, model: type[M] | None = None, query: Query | None = None, *args: Any, **kwargs: Any
-    ) -> None:
-        super().__init__(model, query or ShapedQuery(model), *args, **kwargs)
-
-
-class Parameter(Expression):
-    """A value that each call brings, fit for the database as it is: no field converts it."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        self.name = name
-
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
-        return "%s", (self,)
-
-
-class Prepared[M: models.Model]:
-    """`Prepared(lambda: Session.objects.filter(pk=Parameter("pk")))`, then `.first(pk=1)`.
-
-    Composed at the first call: while modules are imported there is no database yet.
-    """
-
-    def __init__(self, compose: Callable[[], QuerySet[M]]) -> None:
-        self.compose = compose
-
-    @cached_property
-    def queryset(self) -> QuerySet[M]:
-        return self.compose()
-
-    @cached_property
-    def statement(self) -> Statement:
-        return Statement.of(self.queryset.query, self.queryset.db)
-
-    def first(self, **values: Any) -> M | None:
-        """Return the first row with these values."""
-        params = [values[p.name] if isinstance(p, Parameter) else p for p in self.statement.params]
-        bound = PreparedQuery(self.statement, tuple(params))
-        return next(iter(QuerySet(self.queryset.model, bound)), None)
+@lru_cache(maxsize=1_000)
+def column_of(model: type[models.Model], name: str) -> Any:
+    """Return the field of the model's own table that a condition names, if that is all it says."""
+    for field in model._meta.local_concrete_fields:  # noqa: SLF001  its public name
+        if name in {field.name, field.attname} or (name == "pk" and field.primary_key):
+            return field
+    return None
 
 
 class PreparedQuery(Query):
@@ -306,25 +326,3 @@ class PreparedQuery(Query):
 
     def get_compiler(self, *_: Any, **__: Any) -> BoundCompiler:
         return self.statement.bound(self.params)
-
-
-class QuickRow:
-    """For models: rows as the database gives them, without all that Model.__init__ looks after."""
-
-    @classmethod
-    def from_db(
-        cls,
-        db: str | None,
-        field_names: Collection[str],
-        values: Collection[Any],
-        *,
-        fetch_mode: Any = None,
-    ) -> Self:
-        row = cls.__new__(cls)
-        # Columns that were not read are missing, which is how Django knows deferred ones.
-        vars(row).update(zip(field_names, values, strict=True))
-        vars(row)["_state"] = state = ModelState()
-        state.adding, state.db = False, db
-        if fetch_mode is not None:
-            state.fetch_mode = fetch_mode
-        return row

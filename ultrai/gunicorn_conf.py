@@ -1,5 +1,6 @@
 """gunicorn's settings: `gunicorn -c python:ultrai.gunicorn_conf ultrai.wsgi`."""
 
+import gc
 import os
 import shutil
 import tempfile
@@ -51,6 +52,9 @@ def post_worker_init(worker: Any) -> None:
     from ultrai.metrics import start_sampling
 
     start_sampling()
+    # What is there now stays: a collection in the middle of a request need not look through it.
+    gc.collect()
+    gc.freeze()
 
 
 def post_fork(server: Any, worker: Any) -> None:

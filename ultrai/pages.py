@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from django.core import signing
 from django.db.models import F, QuerySet, Value
@@ -11,7 +12,7 @@ from rest_framework import exceptions
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.utils.urls import remove_query_param, replace_query_param
+from rest_framework.utils.urls import remove_query_param
 
 from ultrai.compiled import RowComparison
 
@@ -46,7 +47,7 @@ class CursorPages(CursorPagination):
     count_query_param = "count"
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
-        self.url = request.build_absolute_uri()
+        self.first_url = remove_query_param(request.build_absolute_uri(), self.cursor_query_param)
         size = self.get_page_size(request)
         self.order = self.get_order(request, view)
         names = list(dict.fromkeys([self.order.lstrip("-"), "id"]))
@@ -149,7 +150,8 @@ class CursorPages(CursorPagination):
             return None
         values = [as_json(value) for value in place]
         cursor = signing.dumps([self.order, is_backward, values], salt="cursor")
-        return replace_query_param(self.url, self.cursor_query_param, cursor)
+        sign = "&" if "?" in self.first_url else "?"
+        return f"{self.first_url}{sign}{self.cursor_query_param}={quote(cursor)}"
 
     def get_paginated_response(self, data: Any) -> Response:
         """The page, its neighbours in the body and, as RFC 8288 has it, in the `Link` header."""
@@ -158,8 +160,7 @@ class CursorPages(CursorPagination):
         if self.counted is not None:
             is_exact = self.counted <= MOST_COUNTED
             count = {"count": min(self.counted, MOST_COUNTED), "count_is_exact": is_exact}
-        first = remove_query_param(self.url, self.cursor_query_param)
-        targets = {"next": links["next"], "prev": links["previous"], "first": first}
+        targets = {"next": links["next"], "prev": links["previous"], "first": self.first_url}
         header = ", ".join(f'<{url}>; rel="{name}"' for name, url in targets.items() if url)
         return Response({**links, **count, "results": data}, headers={"Link": header})
 

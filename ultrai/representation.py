@@ -43,6 +43,12 @@ class Plan(NamedTuple):
 # A ModelSerializer whose output is planned once for its class. It writes what DRF's would, but for
 # times, which it leaves to JSON's encoder. (No docstring: the schema would show it to clients.)
 class RowSerializer[M: Model](serializers.ModelSerializer[M]):
+    @classmethod
+    def many_init(cls, *args: Any, **kwargs: Any) -> Any:
+        if args and type(args[0]) is list and kwargs.keys() <= {"many", "context"}:
+            return Rows(cls(context=kwargs.get("context", {})), args[0])
+        return super().many_init(*args, **kwargs)
+
     @cached_property
     def plan(self) -> Plan:
         parent = getattr(self.parent, "parent", None) or self.parent
@@ -59,6 +65,17 @@ class RowSerializer[M: Model](serializers.ModelSerializer[M]):
             except SkipField:
                 del row[name]
         return row
+
+
+class Rows(NamedTuple):
+    """What is left of a ListSerializer where rows are only written, and are there already."""
+
+    serializer: RowSerializer[Any]
+    rows: list[Any]
+
+    @property
+    def data(self) -> list[dict[str, Any]]:
+        return [self.serializer.to_representation(row) for row in self.rows]
 
 
 @lru_cache(maxsize=1_000)

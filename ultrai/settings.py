@@ -125,8 +125,8 @@ MIDDLEWARE = [
     "ultrai.problems.ProblemMiddleware",  # all but outermost: it sees every error
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.middleware.csp.ContentSecurityPolicyMiddleware",
-    "corsheaders.middleware.CorsMiddleware",
+    "ultrai.browsers.ContentSecurityPolicy",
+    "ultrai.browsers.CrossOrigin",
     "ultrai.throttling.rate_limit_headers",
     "ultrai.browsers.Sessions",
     "django.middleware.common.CommonMiddleware",

@@ -132,7 +132,7 @@ def deep_page(client: Client) -> str:
     """The page in the middle of what the user has: `next` as the service would have written it."""
     ids = Document.objects.filter(user=client.user).order_by("-id").values_list("id", flat=True)
     pages = CursorPages()
-    pages.order, pages.url = "-id", "/documents"
+    pages.order, pages.first_url = "-id", "/documents"
     return pages.link([ids[ids.count() // 2]], is_backward=False) or ""
 
 

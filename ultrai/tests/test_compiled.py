@@ -12,7 +12,8 @@ from analysis.models import Analysis
 from analysis.tests.factories import make_analysis
 from documents.models import Document
 from documents.tests.factories import make_document
-from ultrai.compiled import Parameter, Prepared, RowComparison, Shape, ShapedQuery, Shapeless
+from ultrai.compiled import RowComparison, Shape, ShapedQuery, Shapeless
+from ultrai.querysets import Parameter, Prepared
 
 
 @pytest.fixture
