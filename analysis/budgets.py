@@ -53,13 +53,16 @@ def reserve(user: User, amount: Decimal, month: date) -> None:
 
     Raises BudgetExceeded with the figures. Runs in the caller's transaction.
     """
-    Budget.objects.get_or_create(user=user, month=month)
     rows = Budget.objects.filter(user=user, month=month)
     limit = limit_of(user)
     if limit is not None:
         rows = rows.filter(spent_usd__lte=limit - amount - F("reserved_usd"))
-    if not rows.update(reserved_usd=F("reserved_usd") + amount):
-        budget = Budget.objects.get(user=user, month=month)
+    more = F("reserved_usd") + amount
+    if rows.update(reserved_usd=more):
+        return
+    # The month's first, perhaps: then there is a row now, ours or that of another who was first.
+    budget, _ = Budget.objects.get_or_create(user=user, month=month)
+    if not rows.update(reserved_usd=more):
         raise BudgetExceeded(
             f"This may cost {amount:.4f} USD. Of {limit:.2f} USD this month {budget.spent_usd:.4f}"
             f" are spent and {budget.reserved_usd:.4f} set aside."

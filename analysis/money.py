@@ -56,7 +56,7 @@ def price(call: PlannedCall) -> Decimal | None:
     ) / MILLION
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def reserve(analysis: Analysis, user: User, question: Question) -> None:
     """Set aside what the calls may cost, before any is made.
 
@@ -76,7 +76,8 @@ def reserve(analysis: Analysis, user: User, question: Question) -> None:
     budgets.reserve(user, found.cost_usd, month)
     analysis.estimated_cost_usd = found.cost_usd
     analysis.reserved_usd, analysis.reserved_month = found.cost_usd, month
-    analysis.save(update_fields=["estimated_cost_usd", "reserved_usd", "reserved_month"])
+    if analysis.pk is not None:  # a draft is stored with it, by who stores it
+        analysis.save(update_fields=["estimated_cost_usd", "reserved_usd", "reserved_month"])
 
 
 @transaction.atomic

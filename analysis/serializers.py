@@ -10,7 +10,7 @@ from analysis.models import Analysis, AnalysisResult
 from analysis.providers import UnknownModel, resolve_model
 from analysis.services import draft_analysis, record_result
 from documents.models import Document
-from ultrai.fields import LongTextField
+from ultrai.fields import CopiedFieldsMixin, LongTextField
 from ultrai.parameters import ChosenFieldsMixin
 from ultrai.representation import RowSerializer
 from ultrai.updates import SentColumnsMixin
@@ -20,6 +20,10 @@ MAX_MODELS = 20
 
 @extend_schema_field(int)
 class VisibleDocumentField(serializers.PrimaryKeyRelatedField[Document]):
+    def __init__(self, *, is_to_be_read: bool = False, **kwargs: Any) -> None:
+        self.is_to_be_read = is_to_be_read
+        super().__init__(**kwargs)
+
     def run_validation(self, data: Any = serializers.empty) -> Any:
         # DRF takes "" for none: a client's empty variable would buy an answer about nothing.
         if data == "" or isinstance(data, float):
@@ -28,7 +32,7 @@ class VisibleDocumentField(serializers.PrimaryKeyRelatedField[Document]):
 
     def get_queryset(self) -> QuerySet[Document]:
         visible = Document.objects.visible_to(self.context["request"].user)
-        return visible.defer("content")
+        return visible if self.is_to_be_read else visible.defer("content")
 
 
 class ModelReferenceField(serializers.CharField):
@@ -88,11 +92,15 @@ class ParametersSerializer(serializers.Serializer[Any]):
 
 
 @extend_schema_serializer(component_name="NewAnalysis")
-class AnalysisRequestSerializer(serializers.Serializer[Analysis]):
+class AnalysisRequestSerializer(CopiedFieldsMixin, serializers.Serializer[Analysis]):
     """What can be asked, and estimated."""
 
     document_id = VisibleDocumentField(
-        required=False, allow_null=True, default=None, help_text="Absent: the prompt stands alone."
+        is_to_be_read=True,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Absent: the prompt stands alone.",
     )
     prompt = LongTextField(max_length=200_000)
     models = ModelListField(required=False)
@@ -199,7 +207,7 @@ class OwnResultSerializer(SentColumnsMixin[AnalysisResult], ResultSerializer):
         extra_kwargs = {"comment": {"max_length": 10_000}}
 
 
-class RecordedResultSerializer(serializers.Serializer[AnalysisResult]):
+class RecordedResultSerializer(CopiedFieldsMixin, serializers.Serializer[AnalysisResult]):
     """A response that the client obtained itself."""
 
     document_id = VisibleDocumentField(required=False, allow_null=True, default=None)

@@ -77,14 +77,14 @@ def request_analysis(analysis: Analysis) -> Analysis:
     """
     document = analysis.document
     refuse_unreadable(document)
+    if document is None or document.status == Document.Status.READY:
+        text = document.content if document else None
+        money.reserve(analysis, analysis.user, question_of(analysis, text))
     analysis.save()
     rows = [analysis.new_result(AnalysisResult.Stage.ANSWER, one) for one in analysis.model_ids]
     if analysis.synthesizer:
         rows.append(analysis.new_result(AnalysisResult.Stage.SYNTHESIS, analysis.synthesizer))
     AnalysisResult.objects.bulk_create(rows)
-    if document is None or document.status == Document.Status.READY:
-        text = document.content if document else None
-        money.reserve(analysis, analysis.user, question_of(analysis, text))
     enqueue(analysis)
     return analysis
 

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from documents.models import Document, DocumentVersion
 from documents.services import safe_filename
-from ultrai.fields import LongTextField
+from ultrai.fields import CopiedFieldsMixin, LongTextField
 from ultrai.parameters import ChosenFieldsMixin
 from ultrai.representation import RowSerializer
 from ultrai.updates import SentColumnsMixin
@@ -84,7 +84,7 @@ class CreatedDocumentSerializer(DocumentSerializer):
         fields = [*DocumentSerializer.Meta.fields, "duplicate"]
 
 
-class OnDuplicateSerializer(serializers.Serializer[Any]):
+class OnDuplicateSerializer(CopiedFieldsMixin, serializers.Serializer[Any]):
     on_duplicate = serializers.ChoiceField(
         ["return", "keep"],
         default="return",

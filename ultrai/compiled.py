@@ -7,6 +7,7 @@ aggregates, subqueries, ...) is written anew each time, as ever.
 """
 
 from collections.abc import Callable, Hashable, Sequence
+from datetime import date, datetime
 from functools import lru_cache
 from itertools import chain
 from json import JSONDecoder
@@ -60,7 +61,7 @@ KNOWN = frozenset(
 )
 PRISTINE = {**vars(Query), **vars(Query(None))}
 # Values that need no more than their column's own conversion.
-PLAIN = {int, str, UUID}
+PLAIN = {date, datetime, int, str, UUID}
 # Comparisons of a column with values, which all have the same SQL.
 COMPARISONS = frozenset(
     kind

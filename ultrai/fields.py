@@ -1,5 +1,6 @@
 """Fields for the serializers of every app."""
 
+from copy import copy, deepcopy
 from typing import Any
 
 from rest_framework import serializers
@@ -22,3 +23,15 @@ class LongTextField(serializers.CharField):
         super().__init__(**kwargs)
         others = [v for v in self.validators if v != find_surrogate]
         self.validators = [*others, refuse_surrogates]
+
+
+# For serializers that are asked for input: each gets its declared fields, as copies. DRF makes them
+# anew, as those that have fields in them have to be. (No docstring: the schema would show it.)
+class CopiedFieldsMixin:
+    def get_fields(self) -> dict[str, serializers.Field]:
+        declared: dict[str, serializers.Field] = self._declared_fields  # type: ignore[attr-defined]
+        return {n: copy(f) if is_alone(f) else deepcopy(f) for n, f in declared.items()}
+
+
+def is_alone(field: serializers.Field) -> bool:
+    return not (isinstance(field, serializers.BaseSerializer) or hasattr(field, "child"))

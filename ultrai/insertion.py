@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import connections, models
 from django.db.models.expressions import DatabaseDefault
 
@@ -52,7 +53,8 @@ def compose(
     connection: Any, model: type[models.Model], given: Sequence[Any], returning: Sequence[Any]
 ) -> Insertion | None:
     """Write the SQL, if the values go in and come back as the driver has them, or are JSON."""
-    if not given or any(hasattr(field, "get_placeholder_sql") for field in given):
+    marks = [mark for field in given if (mark := placeholder(field, connection))]
+    if not given or len(marks) < len(given):
         return None
     json = tuple(place for place, field in enumerate(returning) if is_plain_json(field))
     for place, field in enumerate(returning):
@@ -61,9 +63,15 @@ def compose(
             return None
     quote = connection.ops.quote_name
     columns = ", ".join(quote(field.column) for field in given)
-    places = ", ".join(["%s"] * len(given))
     table = quote(model._meta.db_table)  # noqa: SLF001  its public name
-    sql = f"INSERT INTO {table} ({columns}) VALUES ({places})"  # noqa: S608  names of ours
+    sql = f"INSERT INTO {table} ({columns}) VALUES ({', '.join(marks)})"  # noqa: S608  names of ours
     if returning:
         sql += " RETURNING " + ", ".join(quote(field.column) for field in returning)
     return Insertion(sql, json)
+
+
+def placeholder(field: Any, connection: Any) -> str | None:
+    """Return what stands for the field's value in SQL; None: that depends on the value."""
+    if type(field) is ArrayField and not hasattr(field.base_field, "get_placeholder_sql"):
+        return f"%s::{field.db_type(connection)}"
+    return None if hasattr(field, "get_placeholder_sql") else "%s"

@@ -3,9 +3,10 @@
 from datetime import timedelta
 
 import pytest
-from django.core.exceptions import ObjectDoesNotExist
+from django.core.exceptions import FieldError, ObjectDoesNotExist
+from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet, Value
-from django.db.models.functions import Left
+from django.db.models.functions import Left, Lower
 from django.utils import timezone
 
 from analysis.models import Analysis
@@ -13,7 +14,7 @@ from analysis.tests.factories import make_analysis
 from documents.models import Document
 from documents.tests.factories import make_document
 from ultrai.compiled import RowComparison, Shape, ShapedQuery, Shapeless
-from ultrai.querysets import Parameter, Prepared
+from ultrai.querysets import Parameter, Prepared, ShapedQuerySet
 
 
 @pytest.fixture
@@ -143,3 +144,60 @@ def test_a_prepared_query_takes_each_call_s_values(alice, bob, documents):
     assert owner_of(alice, "a") == ("alice@example.com", "a")
     assert owner_of(bob, "d") == ("bob@example.com", "d")
     assert owner_of(bob, "e") is None
+
+
+def conditions(alice, rows):
+    """Conditions that are said without ado, and some that are not."""
+    yield rows.filter(user=alice)
+    yield rows.filter(user_id=alice.pk)
+    yield rows.filter(user=alice.pk, pk=7)
+    yield rows.filter(user=str(alice.pk), filename="a")
+    yield rows.filter(pk="7", page_count=3).filter(sha256="b")
+    yield rows.filter(Q(filename="a") & Q(status="ready"))
+    yield rows.filter(filename="a", user__email="bob@example.com")
+    yield rows.filter(user__email="bob@example.com").filter(user=alice)
+    yield rows.filter(page_count=None)
+    yield rows.exclude(filename="a").filter(filename="b")
+    yield rows.filter(filename="a") | rows.filter(filename="b")
+    yield rows.filter(analyses__prompt="a", filename="b")
+
+
+def test_conditions_become_the_sql_that_django_makes_of_them(alice):
+    ours, django = (
+        [str(rows.query) for rows in conditions(alice, queryset(Document))]
+        for queryset in (ShapedQuerySet, QuerySet)
+    )
+
+    assert ours == django
+
+
+def test_a_value_that_no_column_takes_is_refused_as_ever(alice):
+    with pytest.raises(ValueError, match="expected a number"):
+        Document.objects.filter(pk="seven")
+    with pytest.raises(ValueError, match="Must be"):
+        Document.objects.filter(user=make_document(alice))  # type: ignore[misc]
+    with pytest.raises(FieldError):
+        Document.objects.filter(nothing=1)  # type: ignore[misc]
+
+
+def test_a_row_comes_back_as_it_was_inserted(alice):
+    metadata = {"big": 2**70, "text": '"\\é', "none": None}
+    text = {"content": "x" * 9_000, "status": Document.Status.READY, "word_count": 1}
+
+    document = Document.objects.create(
+        user=alice, filename="a", metadata=metadata, size_bytes=1, **text
+    )
+
+    stored: Document = QuerySet(Document).get(pk=document.pk)
+    names = [field.attname for field in Document._meta.concrete_fields]
+    assert {n: vars(document)[n] for n in names} == {n: vars(stored)[n] for n in names}
+    assert document.created_at.utcoffset() == timedelta(0)
+
+
+def test_what_cannot_be_inserted_is_an_error_of_the_database(alice):
+    document = make_document(alice)
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Document(pk=document.pk, user=alice, filename="a", size_bytes=1).save(force_insert=True)
+    made = Document.objects.create(user=alice, filename=Lower(Value("A")), size_bytes=1)
+    assert Document.objects.get(pk=made.pk).filename == "a"
