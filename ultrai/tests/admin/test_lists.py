@@ -68,6 +68,14 @@ def test_pages_lead_to_older_rows_and_back(staff, documents):
     assert last.context["cl"].older_link == first.context["cl"].newer_link == ""
 
 
+def test_a_search_keeps_the_filters_but_not_the_page_one_has_leafed_to(staff, documents):
+    page = staff.get(DOCUMENTS, {"status": "ready", "older_than": documents[60].pk}).text
+
+    assert re.findall(
+        r'<input type="hidden" name="(\w+)" value="(\w+)">', page.split("</form>")[1]
+    ) == [("status", "ready")]
+
+
 def test_a_list_says_how_many_rows_there_are(staff, documents):
     assert staff.get(DOCUMENTS, {"q": documents[0].pk}).context["cl"].count == "1"
     assert staff.get(DOCUMENTS).context["cl"].count.startswith("about ")
