@@ -17,6 +17,7 @@ import analysis.figures.jobs
 import analysis.upkeep.jobs
 import analysis.webhooks.jobs  # noqa: F401
 from analysis import leases, money, pipeline
+from analysis.calls import Question
 from analysis.leases import LeaseLost
 from analysis.limits import room
 from analysis.models import Analysis
@@ -127,7 +128,7 @@ async def run_on(
     return None
 
 
-def reserve(analysis: Analysis, question: pipeline.Question) -> None:
+def reserve(analysis: Analysis, question: Question) -> None:
     money.reserve(analysis, analysis.user, question)
 
 

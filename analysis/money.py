@@ -9,8 +9,9 @@ from django.db.models import Sum
 
 from accounts.models import User
 from analysis import budgets
+from analysis.calls import Question
 from analysis.models import Analysis
-from analysis.pipeline import PlannedCall, Question, plan
+from analysis.pipeline import PlannedCall, plan
 from analysis.providers import model_info
 from ultrai.exceptions import DomainError
 

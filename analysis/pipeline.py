@@ -1,72 +1,23 @@
-"""Which calls an analysis makes, in which order, and what a failure means. No HTTP, no ORM.
-
-`Calls` is the pipeline's whole world: it makes one call, keeps a record of it, and gives back what
-an earlier run of the same analysis has already paid for. So a run that was killed is simply run
-again, and repeats only what is missing.
-"""
+"""Which calls an analysis makes, in which order, and what a failure means. No HTTP, no ORM."""
 
 import asyncio
 import random
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from analysis import prompts
+from analysis.calls import Call, Calls, Question, Stage
 from analysis.parts import Part, parts_of
-from analysis.providers import Message, is_extractive, lexical_claims
-from analysis.structured import Claim, Review, Unusable, read_claims, read_review, split_block
+from analysis.providers import is_extractive
+from analysis.structured import Review, Unusable, read_review
+from analysis.synthesis import Merger, lexical_agreement
 from analysis.tokens import tokens_in
 
-type Stage = Literal["part", "answer", "review", "synthesis", "repair"]
 type Outcome = Literal["succeeded", "partial", "failed"]
 
-# What a model is assumed to write where no `max_tokens` says otherwise.
-OUTPUT_TOKENS = 4_000
 # A document that a model finds too long is halved until it fits, so often at the most.
 MOST_HALVINGS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    prompt: str
-    document: str | None  # its pages separated by form feeds
-    models: Sequence[str]  # who answers
-    synthesizer: str | None = None  # who merges the answers first of all; None: nobody
-    is_council: bool = False  # whether the models review each other's answers
-    minimum_answers: int = 1
-    is_splittable: bool = True  # whether a document too long for a model is read in parts
-    output_tokens: int = OUTPUT_TOKENS
-    windows: Mapping[str, int | None] = field(default_factory=dict)  # tokens; None: not known
-    seed: str = ""  # of the shuffling, so that a run that is repeated shuffles alike
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    stage: Stage
-    model: str
-    messages: Sequence[Message]
-    part: int = 0
-
-
-class Calls(Protocol):
-    async def make(self, call: Call) -> str | None:
-        """Return the model's text; None when the call failed, its reason recorded."""
-
-    def is_overflow(self, call: Call) -> bool:
-        """Whether an earlier run has set the call aside."""
-
-    async def set_aside(self, call: Call) -> bool:
-        """Keep a call that failed because it was too long, under a stage of its own, so that a
-        shorter one can take its place. False when it failed for another reason."""
-
-    async def skip(self, call: Call, code: str, reason: str) -> None:
-        """Record that a call will not be made, and why."""
-
-    async def keep_review(self, call: Call, review: Mapping[str, Any]) -> None:
-        """Record what a review says, by model."""
-
-    async def keep_text(self, call: Call, text: str) -> None:
-        """Record the answer without its structured block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,106 +214,6 @@ def aggregate(answers: Mapping[str, str], reviews: Mapping[str, Review]) -> list
         if ranks
     ]
     return sorted(ranked, key=lambda row: row["mean_rank"])
-
-
-# Synthesis
-
-
-@dataclass(frozen=True, slots=True)
-class Merger:
-    """The synthesis: one text from all answers, and what they agree on."""
-
-    question: Question
-    answers: Mapping[str, str]
-    reviews: Mapping[str, Review]
-    ranking: Sequence[Mapping[str, Any]]
-    calls: Calls
-
-    async def run(self) -> tuple[bool, dict[str, Any] | None]:
-        """Merge; if a model fails, the next one that answered takes over."""
-        assert self.question.synthesizer
-        for candidate in dict.fromkeys([self.question.synthesizer, *self.answers]):
-            call = self.call(candidate)
-            text = await self.calls.make(call)
-            if text is not None:
-                return True, await self.agreement(call, text)
-        return False, None
-
-    async def skip(self, reason: str) -> None:
-        assert self.question.synthesizer
-        await self.calls.skip(self.call(self.question.synthesizer), "not_called", reason)
-
-    def call(self, model: str) -> Call:
-        names = self.labels()
-        labelled = {name: self.answers[answerer] for name, answerer in names.items()}
-        name_of = {answerer: name for name, answerer in names.items()}
-        # The reviewers' own letters differ: here everybody has the letter of their answer.
-        reviews = [
-            Review(
-                {name_of[model]: note for model, note in one.notes.items()},
-                [name_of[model] for model in one.ranking],
-            )
-            for one in self.reviews.values()
-        ]
-        ranking = [(name_of[r["model"]], r["mean_rank"], r["reviews"]) for r in self.ranking]
-        messages = prompts.synthesis_messages(self.question.prompt, labelled, reviews, ranking)
-        return Call("synthesis", model, messages)
-
-    def labels(self) -> dict[str, str]:
-        return {prompts.label(number): model for number, model in enumerate(self.answers)}
-
-    async def agreement(self, call: Call, text: str) -> dict[str, Any] | None:
-        """Read the claims out of the synthesis; one attempt at repair; absent, never invented."""
-        if is_extractive(call.model):
-            return None
-        names = self.labels()
-        written, block = split_block(text)
-        claims = await self.claims(call, block, text, list(names))
-        if block is not None:
-            # Last: a run that is killed before this finds the block again, and pays for no repair.
-            await self.calls.keep_text(call, written or text)
-        return None if claims is None else report(claims, names, f"by {call.model}")
-
-    async def claims(
-        self, call: Call, block: str | None, text: str, names: Sequence[str]
-    ) -> list[Claim] | None:
-        try:
-            return read_claims(block, names)
-        except Unusable as problem:
-            repair = Call(
-                "repair", call.model, prompts.repair_messages(block or text, str(problem))
-            )
-        repaired = await self.calls.make(repair)
-        if repaired is None:
-            return None
-        try:
-            return read_claims(split_block(repaired)[1], names)
-        except Unusable:
-            return None
-
-
-def lexical_agreement(answers: Mapping[str, str]) -> dict[str, Any]:
-    """What the answers share by their words alone; it says so."""
-    names = {prompts.label(number): model for number, model in enumerate(answers)}
-    claims = [
-        Claim(text, supporters, [])
-        for text, supporters in lexical_claims(dict(zip(names, answers.values(), strict=True)))
-    ]
-    return report(claims, names, "lexical")
-
-
-def report(claims: Sequence[Claim], names: Mapping[str, str], method: str) -> dict[str, Any]:
-    return {
-        "method": method,
-        "claims": [
-            {
-                "claim": claim.claim,
-                "supported_by": [names[name] for name in claim.supported_by],
-                "contradicted_by": [names[name] for name in claim.contradicted_by],
-            }
-            for claim in claims
-        ],
-    }
 
 
 # What it will cost

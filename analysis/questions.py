@@ -1,5 +1,5 @@
+from analysis.calls import OUTPUT_TOKENS, Question
 from analysis.models import Analysis
-from analysis.pipeline import OUTPUT_TOKENS, Question
 from analysis.providers import model_info
 
 

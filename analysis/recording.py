@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import DataError
 
-from analysis import money, outcomes, pipeline
+from analysis import money, outcomes
 from analysis.budgets import BudgetExceeded
+from analysis.calls import OUTPUT_TOKENS, Call
 from analysis.leases import LeaseLost
 from analysis.limits import LONGEST_HOLD_SECONDS, gate
 from analysis.models import LEASE, Analysis, AnalysisResult
+from analysis.pipeline import PlannedCall
 from analysis.providers import Message, ProviderError, complete, is_extractive
 from analysis.tokens import tokens_in
 from ultrai.jobs import DATABASE_ERRORS, in_database
@@ -62,7 +64,7 @@ class RecordedCalls:
         for row in self.analysis.results.open():
             row.fail(self.lease, code, message)
 
-    async def make(self, call: pipeline.Call) -> str | None:
+    async def make(self, call: Call) -> str | None:
         row = await self._row(call)
         if row.status == AnalysisResult.Status.SUCCEEDED:
             return row.response
@@ -75,9 +77,7 @@ class RecordedCalls:
             return text
         return await self._ask(call, row, about)
 
-    async def _ask(
-        self, call: pipeline.Call, row: AnalysisResult, about: Mapping[str, Any]
-    ) -> str | None:
+    async def _ask(self, call: Call, row: AnalysisResult, about: Mapping[str, Any]) -> str | None:
         planned = self._planned(call)
         for request in count(1):
             started = time.monotonic()
@@ -117,10 +117,10 @@ class RecordedCalls:
             return completion.text
         raise AssertionError("the last request returns")
 
-    def is_overflow(self, call: pipeline.Call) -> bool:
+    def is_overflow(self, call: Call) -> bool:
         return ("overflow", call.model, call.part) in self.rows
 
-    async def set_aside(self, call: pipeline.Call) -> bool:
+    async def set_aside(self, call: Call) -> bool:
         row = await self._row(call)
         await in_database(row.refresh_from_db, fields=["status", "error_code"])
         if row.error_code != "context_too_long":
@@ -132,19 +132,19 @@ class RecordedCalls:
         )
         return True
 
-    async def skip(self, call: pipeline.Call, code: str, reason: str) -> None:
+    async def skip(self, call: Call, code: str, reason: str) -> None:
         row = await self._row(call)
         await in_database(row.fail, self.lease, code, reason)
 
-    async def keep_review(self, call: pipeline.Call, review: Mapping[str, Any]) -> None:
+    async def keep_review(self, call: Call, review: Mapping[str, Any]) -> None:
         row = await self._row(call)
         await in_database(row.note, self.lease, review=review)
 
-    async def keep_text(self, call: pipeline.Call, text: str) -> None:
+    async def keep_text(self, call: Call, text: str) -> None:
         row = await self._row(call)
         await in_database(row.note, self.lease, response=text)
 
-    async def _row(self, call: pipeline.Call) -> AnalysisResult:
+    async def _row(self, call: Call) -> AnalysisResult:
         """Return the call's row; a call that was not planned (another synthesizer) gets one."""
         key = (call.stage, call.model, call.part)
         async with self.in_turn:
@@ -154,13 +154,13 @@ class RecordedCalls:
                 self.rows[key] = row
         return self.rows[key]
 
-    def _planned(self, call: pipeline.Call) -> pipeline.PlannedCall:
+    def _planned(self, call: Call) -> PlannedCall:
         size = sum(tokens_in(message.content) for message in call.messages)
-        out = self.analysis.parameters.get("max_tokens") or pipeline.OUTPUT_TOKENS
-        return pipeline.PlannedCall(call.stage, call.model, size, out)
+        out = self.analysis.parameters.get("max_tokens") or OUTPUT_TOKENS
+        return PlannedCall(call.stage, call.model, size, out)
 
     @asynccontextmanager
-    async def _within_cost(self, planned: pipeline.PlannedCall) -> AsyncIterator[None]:
+    async def _within_cost(self, planned: PlannedCall) -> AsyncIterator[None]:
         """Set aside what this call may cost, where it was not planned. Raises ProviderError when,
         with those in flight, it could pass the client's `max_cost_usd` or the user's budget."""
         limit, cost = self.analysis.max_cost_usd, money.price(planned)
@@ -192,7 +192,7 @@ class RecordedCalls:
         except BudgetExceeded as error:
             raise ProviderError("budget_exceeded", f"Not asked: {error}") from None
 
-    def _cache_key(self, call: pipeline.Call) -> str:
+    def _cache_key(self, call: Call) -> str:
         """Two calls with one key send the same; empty when the answer is not to be reused."""
         if not self.analysis.uses_cache or is_extractive(call.model):
             return ""
@@ -212,7 +212,7 @@ class RecordedCalls:
             raise LeaseLost
         return earlier.response
 
-    async def _verify(self, call: pipeline.Call, row: AnalysisResult, text: str) -> None:
+    async def _verify(self, call: Call, row: AnalysisResult, text: str) -> None:
         if self.source is None or call.stage not in VERIFIED:
             return
         from analysis.quotations import verify
