@@ -96,15 +96,19 @@ def ask_peer(service, user, document):
     wait_until(lambda: Analysis.objects.get().finished_at)
 
 
+def count():
+    """The front page's figures, which the worker counts once a minute."""
+    for _ in counting.steps():
+        pass
+
+
 def test_staff_find_a_failed_result_and_have_it_succeed(page, service, provider, peer, alice):
     member_of("Administrators")
     document = make_read_document(alice, "Water boils at 100 degrees.", page_count=1)
     peer.answer = lambda model, text: (400, WORDS)
     with worker(**provider):
         ask_peer(service, alice, document)
-        for _ in counting.steps():
-            pass
-
+        count()
         page.goto(reverse("admin:index"))
         assert_accessible(page)
         page.get_by_label("Email").fill("Administrators@example.com")
@@ -133,3 +137,21 @@ def test_staff_find_a_failed_result_and_have_it_succeed(page, service, provider,
         wait_until(lambda: Analysis.objects.get().status == "succeeded")
         page.reload()
         expect(page.locator(".prose strong")).to_have_text("at 100 degrees")
+
+
+def test_the_docs_page_lets_one_log_in_and_try(page, alice):
+    page.goto(reverse("docs"))
+    page.get_by_role("button", name="Authorize").first.click()
+    dialog = page.locator(".modal-ux")
+    dialog.get_by_role("textbox").first.fill(start_session(alice).access_token)
+    dialog.get_by_role("button", name="Apply credentials").first.click()
+    dialog.get_by_role("button", name="Close").last.click()
+
+    operation = page.locator("#operations-accounts-get_me")
+    operation.locator(".opblock-summary-control").click()
+    operation.get_by_role("button", name="Try it out").click()
+    operation.get_by_role("button", name="Execute").click()
+
+    answer = operation.locator(".live-responses-table .response")
+    expect(answer.locator(".response-col_status")).to_contain_text("200")
+    expect(answer).to_contain_text(alice.email)
