@@ -155,3 +155,22 @@ def test_the_docs_page_lets_one_log_in_and_try(page, alice):
     answer = operation.locator(".live-responses-table .response")
     expect(answer.locator(".response-col_status")).to_contain_text("200")
     expect(answer).to_contain_text(alice.email)
+
+
+def test_markup_does_nothing_in_the_browser(page, service, hostile):
+    count()
+    session = member_of("Administrators").cookies["sessionid"].value
+    page.context.add_cookies([{"name": "sessionid", "value": session, "url": service}])
+
+    for address in [
+        reverse("admin:index"),
+        reverse("admin:documents_document_content", args=[hostile["documents_document"]]),
+        *(reverse(f"admin:{name}_changelist") for name in hostile),
+        *(
+            reverse(f"admin:{name}_change", args=[pk])
+            for name, pk in hostile.items()
+            if name != "accounts_user"  # has it in a field, not in its text
+        ),
+    ]:
+        page.goto(address)
+        expect(page.locator("#content")).to_contain_text("<script>alert(1)")

@@ -2,9 +2,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from analysis.tests.factories import make_analysis
 from conftest import PASSWORD
-from documents.tests.factories import make_document
 
 
 @pytest.fixture
@@ -13,13 +11,3 @@ def staff(db):
     client = Client()
     assert client.login(username="root@example.com", password=PASSWORD)
     return client
-
-
-@pytest.fixture
-def result(alice):
-    """The one, pending, result of Alice's analysis of a document."""
-    document = make_document(alice, content="A long confidential text.")
-    analysis = make_analysis(
-        user=alice, document=document, prompt="What?", models=["builtin:summary"]
-    )
-    return analysis.results.get()

@@ -3,56 +3,14 @@
 import pytest
 from django.urls import reverse
 
-from analysis.models import AnalysisResult
-from documents.models import Document
 from ultrai.markdown import rendered
 
-MARKUP = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 EVERYWHERE = [
     "accounts_user",
     "documents_document",
     "analysis_analysis",
     "analysis_analysisresult",
 ]
-
-
-@pytest.fixture
-def hostile(alice, result):
-    """A row of each kind in which every text is markup."""
-    alice.username = MARKUP
-    alice.save(update_fields=["username"])
-    Document.objects.update(filename=MARKUP, content=MARKUP, metadata={"x": MARKUP})
-    result.analysis.__class__.objects.update(
-        prompt=MARKUP, ranking=[{"model": MARKUP, "mean_rank": 1, "reviews": 1}]
-    )
-    quotation = {"text": MARKUP, "verdict": "not_found", "page": None}
-    AnalysisResult.objects.update(
-        status="succeeded",
-        model=MARKUP,
-        prompt=MARKUP,
-        response=MARKUP,
-        comment=MARKUP,
-        quotations=[quotation],
-        review={"x": MARKUP},
-    )
-    AnalysisResult.objects.create(
-        user=alice,
-        analysis=result.analysis,
-        document=result.document,
-        model=MARKUP,
-        llm_provider=MARKUP[:50],
-        stage="synthesis",
-        prompt=MARKUP,
-        status="failed",
-        error_code="server_error",
-        error=MARKUP,
-    )
-    return {
-        "accounts_user": alice.pk,
-        "documents_document": result.document_id,
-        "analysis_analysis": result.analysis_id,
-        "analysis_analysisresult": result.pk,
-    }
 
 
 def assert_harmless(page):
