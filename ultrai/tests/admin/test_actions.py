@@ -4,10 +4,12 @@ import json
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.db import connection
 from django.urls import reverse
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.tests.test_staff import member_of
+from analysis.jobs import run_analysis
 from analysis.models import Analysis, Budget
 from analysis.tests.factories import make_analysis
 from documents.models import Document
@@ -125,9 +127,53 @@ def test_jobs_are_seen_and_cancelled(staff, result):
     assert "cancelled" in staff.get(page).text
 
 
-@pytest.mark.parametrize("action", ["retry", "cancel"])
-def test_support_staff_act_on_nothing(db, result, action):
-    run(member_of("Support"), ANALYSES, action, result.analysis)
+def test_a_failed_job_runs_again(run_jobs, staff, result):
+    job = ProcrastinateJob.objects.get()
+    refused = staff.get(run(staff, JOBS, "retry", job).url).text
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE procrastinate_jobs SET status = 'failed'")
 
-    assert Analysis.objects.get().status == "queued"
+    run(staff, JOBS, "retry", job)
+    run_jobs()
+
+    assert "only a failed one is queued again" in refused
+    assert Analysis.objects.get().status == "succeeded"
+    entry = LogEntry.objects.get()
+    assert (entry.object_id, entry.change_message) == (str(job.pk), "Queued again:")
+
+
+def test_a_failed_job_stays_where_its_work_waits_already(staff, result):
+    job = ProcrastinateJob.objects.get()
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE procrastinate_jobs SET status = 'failed'")
+    run_analysis.configure(queueing_lock=job.queueing_lock).defer(**job.args)
+
+    page = staff.get(run(staff, JOBS, "retry", job).url).text
+
+    assert "Another job for the same work waits already." in page
+    assert sorted(ProcrastinateJob.objects.values_list("status", flat=True)) == ["failed", "todo"]
+
+
+@pytest.mark.parametrize(
+    ("url", "action"),
+    [
+        (ANALYSES, "retry"),
+        (ANALYSES, "cancel"),
+        (DOCUMENTS, "extract_again"),
+        (DOCUMENTS, "hold"),
+        (DOCUMENTS, "lift_hold"),
+        (JOBS, "retry"),
+        (JOBS, "cancel"),
+    ],
+)
+def test_support_staff_act_on_nothing(db, result, url, action):
+    job = ProcrastinateJob.objects.get()
+    row = {ANALYSES: result.analysis, DOCUMENTS: result.document, JOBS: job}[url]
+
+    page = run(member_of("Support"), url, action, row, reason="Case 7")
+
+    assert "Are you sure?" not in page.text
     assert not LogEntry.objects.exists()
+    assert Analysis.objects.get().status == "queued"
+    assert ProcrastinateJob.objects.get().status == "todo"
+    assert not Document.objects.get().legal_hold_at
