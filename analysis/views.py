@@ -13,7 +13,6 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.serializers import BaseSerializer
 
-from accounts.idempotency import VALID_KEY, idempotent
 from analysis import reports, services
 from analysis.filters import AnalysisFilter, ResultFilter
 from analysis.health import provider_health
@@ -45,12 +44,6 @@ WAIT = OpenApiParameter(
     "wait",
     {"type": "number", "minimum": 0, "maximum": LONGEST_WAIT_SECONDS},
     description="Answer when something has changed, at the latest after so many seconds (30).",
-)
-IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key",
-    {"type": "string", "pattern": f"^{VALID_KEY}$"},
-    OpenApiParameter.HEADER,
-    description="Sent twice, it is done once and answered twice alike, for 24 hours.",
 )
 EXPORT = {
     (200, "text/markdown"): OpenApiTypes.STR,
@@ -97,12 +90,7 @@ class AnalysisViewSet(mixins.ListModelMixin, RowsViewSet[Analysis]):
     def get_serializer_class(self) -> type[BaseSerializer[Analysis]]:
         return AnalysisSerializer if self.action == "list" else AnalysisDetailSerializer
 
-    @extend_schema(
-        request=AnalysisRequestSerializer,
-        responses={202: AnalysisDetailSerializer},
-        parameters=[IDEMPOTENCY_KEY],
-    )
-    @idempotent
+    @extend_schema(request=AnalysisRequestSerializer, responses={202: AnalysisDetailSerializer})
     def create(self, request: Request) -> Response:
         """Queue the question and answer at once; `GET` the `Location` to see it progress."""
         form = AnalysisRequestSerializer(data=request.data, context={"request": request})
@@ -172,24 +160,16 @@ class AnalysisViewSet(mixins.ListModelMixin, RowsViewSet[Analysis]):
         services.cancel_analysis(self.get_object())
         return Response(AnalysisDetailSerializer(self.get_object()).data)
 
-    @extend_schema(
-        request=None, responses={202: AnalysisDetailSerializer}, parameters=[IDEMPOTENCY_KEY]
-    )
+    @extend_schema(request=None, responses={202: AnalysisDetailSerializer})
     @action(["post"], detail=True)
-    @idempotent
     def retry(self, request: Request, pk: int) -> Response:
         """Make again the calls that have no answer, and only those."""
         analysis = self.get_object()
         services.retry_analysis(analysis)
         return self._accepted(analysis)
 
-    @extend_schema(
-        request=RerunSerializer,
-        responses={202: AnalysisDetailSerializer},
-        parameters=[IDEMPOTENCY_KEY],
-    )
+    @extend_schema(request=RerunSerializer, responses={202: AnalysisDetailSerializer})
     @action(["post"], detail=True)
-    @idempotent
     def rerun(self, request: Request, pk: int) -> Response:
         """Ask the same question again, in a new analysis: of other models, in another mode."""
         form = RerunSerializer(data=request.data)
@@ -266,12 +246,7 @@ class ResultViewSet(
         by_cost = "cost_usd" in self.request.query_params.get("ordering", "")
         return results.annotate(known_cost_usd=KNOWN_COST) if by_cost else results
 
-    @extend_schema(
-        request=RecordedResultSerializer,
-        responses={201: OwnResultSerializer},
-        parameters=[IDEMPOTENCY_KEY],
-    )
-    @idempotent
+    @extend_schema(request=RecordedResultSerializer, responses={201: OwnResultSerializer})
     def create(self, request: Request) -> Response:
         """Record a response that the client obtained itself."""
         form = RecordedResultSerializer(data=request.data, context={"request": request})

@@ -21,8 +21,9 @@ from documents.models import Document, DocumentUsage, DocumentVersion, FilePart
 from documents.quotas import lock_usage, refuse_over_quota
 from documents.search import add_passages, index_text
 from documents.storage import has_file, write_file
-from documents.uploads import refuse_too_large, sha256_of, type_of
+from documents.uploads import refuse_too_large, type_of
 from ultrai.exceptions import DomainError
+from ultrai.parsing import sha256_of
 from ultrai.querysets import Parameter, Prepared
 from ultrai.tracing import carried
 

@@ -1,6 +1,5 @@
 """How an upload comes in: streamed to disk, each file with its limit, never whole in memory."""
 
-import hashlib
 import threading
 from collections.abc import Mapping
 from io import BytesIO
@@ -87,13 +86,6 @@ def refuse_too_large(file: File) -> None:
     limit = settings.MAX_UPLOAD_BYTES
     if isinstance(file, FileOverTheLimit) or (file.size or 0) > limit:
         raise FileTooLarge(f"A file may have {limit // 1024**2} MiB ({limit:,} bytes).")
-
-
-def sha256_of(file: File) -> str:
-    digest = hashlib.sha256()
-    for chunk in file.chunks():
-        digest.update(chunk)
-    return digest.hexdigest()
 
 
 def type_of(file: File, filename: str) -> str:

@@ -353,6 +353,11 @@ KEY_REUSED = {
     "code": "idempotency_key_reused",
     "detail": "This Idempotency-Key was used for another request.",
 }
+KEY_IN_PROGRESS = {
+    "code": "idempotency_in_progress",
+    "detail": "A request with this Idempotency-Key is being answered just now.",
+    "retry_after": 1,
+}
 # What an operation answers besides, by its name and the status.
 OWN_PROBLEMS: dict[str, dict[str, Any]] = {
     "register 400": {

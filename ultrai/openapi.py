@@ -7,6 +7,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import get_doc
 from rest_framework import serializers
 
+from ultrai import idempotency
 from ultrai.operations import find
 
 PROBLEM = {
@@ -56,7 +57,8 @@ class Schema(AutoSchema):
 
     def get_override_parameters(self) -> list[Any]:
         view: Any = self.view
-        return [*super().get_override_parameters(), *view.shared_parameters()]
+        once = [idempotency.PARAMETER] if self.method == "POST" else []
+        return [*super().get_override_parameters(), *view.shared_parameters(), *once]
 
     def get_summary(self) -> str:
         return find(self.method, self.path).summary
@@ -125,7 +127,7 @@ def problems_of(path: str, method: str, operation: dict[str, Any]) -> set[str]:
         ("402",): path.startswith("/analyses") and "202" in operation["responses"],
         ("403",): is_closed,
         ("404",): "{" in path,
-        ("409",): (is_closed and method != "get") or "/pages/" in path,
+        ("409",): method == "post" or (is_closed and method != "get") or "/pages/" in path,
         ("507",): "multipart/form-data" in operation.get("requestBody", {}).get("content", {}),
         ("429", "503"): not path.startswith("/health") and path != "/",
     }

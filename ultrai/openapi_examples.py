@@ -3,7 +3,16 @@
 from http import HTTPStatus
 from typing import Any
 
-from ultrai.examples import KEY_REUSED, OWN_PROBLEMS, PROBLEMS, SCHEMAS, TIME, VALUES, Several
+from ultrai.examples import (
+    KEY_IN_PROGRESS,
+    KEY_REUSED,
+    OWN_PROBLEMS,
+    PROBLEMS,
+    SCHEMAS,
+    TIME,
+    VALUES,
+    Several,
+)
 from ultrai.problems import PROBLEM_JSON
 
 BY_FORMAT = {
@@ -124,7 +133,7 @@ class Examples:
             found = []  # it asks for no token
         names = {parameter["name"] for parameter in operation.get("parameters", [])}
         if status == "409" and "Idempotency-Key" in names:
-            found.append(KEY_REUSED)
+            found += [KEY_REUSED, KEY_IN_PROGRESS]
         if own := OWN_PROBLEMS.get(f"{operation.get('operationId')} {status}"):
             found.insert(0, own)
         phrase = HTTPStatus(int(status)).phrase

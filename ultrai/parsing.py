@@ -1,11 +1,13 @@
 """How a body is read: what is too large, too deep, or unfit for PostgreSQL is refused here."""
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from django.conf import settings
+from django.core.files.base import File
 from rest_framework import exceptions
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
@@ -69,6 +71,17 @@ class StrictJSONParser(BaseParser):
         except ValueError as error:
             raise exceptions.ParseError(f"The body is not valid JSON: {error}.") from None
         return data
+
+
+def sha256_of(file: File) -> str:
+    """Return the hash of the file's bytes, which are read once however often it is asked."""
+    known: str | None = getattr(file, "sha256", None)
+    if known is None:
+        digest = hashlib.sha256()
+        for chunk in file.chunks():
+            digest.update(chunk)
+        known = file.sha256 = digest.hexdigest()  # type: ignore[attr-defined]
+    return known
 
 
 class AlwaysJSON(BaseContentNegotiation):

@@ -299,6 +299,8 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "ultrai.problems.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
+# What answers a POST with an Idempotency-Key.
+DO_ONCE = "accounts.idempotency.do_once"
 SPECTACULAR_SETTINGS = {
     "TITLE": "UltrAI Core",
     "VERSION": VERSION,

@@ -1,3 +1,5 @@
+from typing import Any
+
 import django_filters
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
@@ -8,8 +10,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
-from accounts.idempotency import idempotent
-from analysis.views import IDEMPOTENCY_KEY
 from analysis.webhooks import services
 from analysis.webhooks.models import WebhookDelivery, WebhookEndpoint
 from analysis.webhooks.serializers import (
@@ -37,40 +37,26 @@ class WebhookViewSet(
     def get_queryset(self) -> QuerySet[WebhookEndpoint]:
         return WebhookEndpoint.objects.visible_to(self.request.user)
 
-    @extend_schema(
-        request=WebhookSerializer,
-        responses={201: WebhookWithSecretSerializer},
-        parameters=[IDEMPOTENCY_KEY],
-    )
+    @extend_schema(request=WebhookSerializer, responses={201: WebhookWithSecretSerializer})
     def create(self, request: Request) -> Response:
         """Have an address told. `secret` is in this answer and never again: keep it."""
-        return self._with_secret(self._create(request))
-
-    @idempotent
-    def _create(self, request: Request) -> Response:
         form = WebhookSerializer(data=request.data, context={"request": request})
         form.is_valid(raise_exception=True)
         endpoint = form.save()
         where = reverse("webhook-detail", [endpoint.pk], request=request)
-        return Response(form.data, status.HTTP_201_CREATED, headers={"Location": where})
+        body = with_secret(endpoint)
+        return Response(body, status.HTTP_201_CREATED, headers={"Location": where})
 
-    @extend_schema(
-        request=None, responses={200: WebhookWithSecretSerializer}, parameters=[IDEMPOTENCY_KEY]
-    )
+    @extend_schema(request=None, responses={200: WebhookWithSecretSerializer})
     @action(["post"], detail=True, url_path="rotate-secret")
     def rotate_secret(self, request: Request, pk: int) -> Response:
         """Sign with a new secret; for a day messages carry a signature of the old one as well."""
-        return self._with_secret(self._rotate(request))
-
-    @idempotent
-    def _rotate(self, request: Request) -> Response:
         endpoint = self.get_object()
         endpoint.rotate_secret()
-        return Response(WebhookSerializer(endpoint).data)
+        return Response(with_secret(endpoint))
 
-    @extend_schema(request=None, responses={202: DeliverySerializer}, parameters=[IDEMPOTENCY_KEY])
+    @extend_schema(request=None, responses={202: DeliverySerializer})
     @action(["post"], detail=True)
-    @idempotent
     def test(self, request: Request, pk: int) -> Response:
         """Send a `webhook.test` message, once; `GET` the `Location` to see what came of it."""
         delivery = services.send_test(self.get_object())
@@ -79,11 +65,9 @@ class WebhookViewSet(
         body = DeliverySerializer(delivery).data
         return Response(body, status.HTTP_202_ACCEPTED, headers={"Location": where})
 
-    def _with_secret(self, answer: Response) -> Response:
-        """Add the secret after the answer was kept for its Idempotency-Key: it is in no row."""
-        endpoint = get_object_or_404(self.get_queryset(), pk=answer.data["id"])
-        answer.data = {**answer.data, "secret": endpoint.secret}
-        return answer
+
+def with_secret(endpoint: WebhookEndpoint) -> dict[str, Any]:
+    return {**WebhookSerializer(endpoint).data, "secret": endpoint.secret}
 
 
 class DeliveryFilter(django_filters.FilterSet):
@@ -111,9 +95,8 @@ class DeliveryViewSet(
         endpoint = get_object_or_404(endpoints, pk=self.kwargs["webhook_id"])
         return endpoint.deliveries.select_related("endpoint")
 
-    @extend_schema(request=None, responses={202: DeliverySerializer}, parameters=[IDEMPOTENCY_KEY])
+    @extend_schema(request=None, responses={202: DeliverySerializer})
     @action(["post"], detail=True)
-    @idempotent
     def redeliver(self, request: Request, webhook_id: int, pk: int) -> Response:
         """Send a delivery that has ended once more, under the same `message_id`."""
         services.redeliver(self.get_object())

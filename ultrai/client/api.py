@@ -15,6 +15,7 @@ ATTEMPTS = 5
 LONGEST_PAUSE_SECONDS = 60
 # Answers that say: nothing was done, try again later.
 BUSY = {429, 503}
+IN_PROGRESS = "idempotency_in_progress"  # the same, of a request that is still being answered
 TIMEOUT = httpx2.Timeout(60, connect=10)
 
 
@@ -104,7 +105,7 @@ class Api:
         Raises Refused, NotLoggedIn, Unreachable.
         """
         headers = dict(headers or {})
-        if method == "POST" and not is_open:
+        if method == "POST":
             headers.setdefault("Idempotency-Key", str(uuid.uuid4()))
         answer = self._patiently(method, path, is_open, headers=headers, **options)
         try:
@@ -126,11 +127,12 @@ class Api:
                 wait(attempt / 2)
             except Refused as error:
                 status, pause = error.problem["status"], error.problem.get("retry_after", attempt)
+                is_busy = status in BUSY or error.problem["code"] == IN_PROGRESS
                 if status == 401 and not is_open:
                     if refused:
                         raise NotLoggedIn(str(error)) from None
                     refused = token  # it may have ended a little early: once more with another
-                elif status not in BUSY or attempt == ATTEMPTS or pause > LONGEST_PAUSE_SECONDS:
+                elif not is_busy or attempt == ATTEMPTS or pause > LONGEST_PAUSE_SECONDS:
                     raise
                 else:
                     wait(pause)
