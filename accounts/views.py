@@ -4,6 +4,7 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.models import update_last_login
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
+from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, status
@@ -70,6 +71,12 @@ class AccountViewSet(ApiViewSet):
     """Register, log in, stay logged in, log out; one's own data."""
 
     fields_of = {"me": UserSerializer}
+
+    def lock(self) -> User:
+        user = signed_in(self.request)
+        get_object_or_404(User.objects.select_for_update(no_key=True), pk=user.pk)
+        user.refresh_from_db()
+        return user
 
     @extend_schema(request=RegistrationSerializer, responses={201: UserSerializer}, auth=[])
     @action(["post"], detail=False, throttle_classes=[GeneralThrottle, RegisterThrottle], **OPEN)

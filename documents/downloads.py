@@ -1,11 +1,10 @@
-"""Original bytes as a response: attachment, conditional, whole or a range, a part at a time."""
+"""Original bytes as a response: attachment, whole or a range, a part at a time."""
 
 import re
 from collections.abc import Iterator
 from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.utils.cache import get_conditional_response
 from django.utils.http import content_disposition_header
 
 from documents.extraction import MEDIA_TYPES
@@ -16,7 +15,7 @@ from ultrai.problems import problem_response
 
 def download(request: HttpRequest, source: Document | DocumentVersion) -> HttpResponseBase:
     """The bytes of a document or of one of its versions. One sent as JSON has its text here."""
-    etag = f'"{source.sha256}"'
+    etag = tag_of_file(source)
     size = source.size_bytes
     start, stop, status = 0, size, HTTPStatus.OK
     if request.method == "GET" and request.headers.get("If-Range", etag) == etag:
@@ -37,20 +36,17 @@ def download(request: HttpRequest, source: Document | DocumentVersion) -> HttpRe
     response["Content-Length"] = str(stop - start)
     response["Accept-Ranges"] = "bytes"
     response["ETag"] = etag
-    # Private, and asked for again each time: the document may have been deleted.
-    response["Cache-Control"] = "private, no-cache"
     # Always a download: a browser must never show an uploaded file as a page of ours.
     response["Content-Disposition"] = content_disposition_header(True, source.filename) or ""
     response["X-Content-Type-Options"] = "nosniff"
     if status == HTTPStatus.PARTIAL_CONTENT:
         response["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
-    # 304 or 412 where If-None-Match or If-Match says so; they come before a range.
-    conditional: HttpResponseBase | None = get_conditional_response(
-        request,
-        etag=etag,
-        response=response,  # type: ignore[arg-type]  # any kind of response will do
-    )
-    return conditional or response
+    return response
+
+
+def tag_of_file(source: Document | DocumentVersion) -> str:
+    """The `ETag`: who has the bytes can make it."""
+    return f'"{source.sha256}"'
 
 
 def byte_range(header: str, size: int) -> tuple[int, int] | None:

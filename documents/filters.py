@@ -17,7 +17,7 @@ MAX_SEARCH_CHARACTERS = 400
 class DocumentFilter(django_filters.FilterSet):
     type = django_filters.CharFilter("file_type", label="Such as `pdf`.")
     status = django_filters.ChoiceFilter(
-        choices=Document.Status, label="`pending`: the file is still to be read."
+        choices=Document.Status.choices, label="`pending`: the file is still to be read."
     )
     created_after = TimeFilter(
         "created_at", lookup_expr="gte", label="At this time or later (ISO 8601)."

@@ -19,7 +19,7 @@ from rest_framework.serializers import BaseSerializer
 
 from accounts.authentication import signed_in
 from documents import services
-from documents.downloads import download
+from documents.downloads import download, tag_of_file
 from documents.filters import DocumentFilter, SearchBackend
 from documents.models import PAGE_BREAK, Document
 from documents.search import Search, snippets
@@ -231,7 +231,9 @@ class DocumentViewSet(
         form.is_valid(raise_exception=True)
         file = form.validated_data["file"]
         replaced = services.replace_file(document=document, filename=file.name or "", file=file)
-        return Response(DocumentSerializer(replaced).data)
+        answer = Response(DocumentSerializer(replaced).data)
+        answer["ETag"] = tag_of_file(replaced)
+        return answer
 
     @extend_schema(request=None, responses={202: DocumentSerializer})
     @action(["post"], detail=True)

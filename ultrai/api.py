@@ -11,11 +11,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet, ViewSet
 
+from ultrai.conditional import ConditionalMixin, ConditionalRowsMixin
 from ultrai.idempotency import HEADER
 from ultrai.parameters import ParametersMixin
 
 
-class ApiMixin(ParametersMixin):
+class ApiMixin(ConditionalMixin, ParametersMixin):
     """The promises that all endpoints keep. A view without it fails the contract tests."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -28,12 +29,12 @@ class ApiMixin(ParametersMixin):
     def handle_exception(self, exc: Exception) -> Response:
         # An error is JSON, also where the answer would have been YAML or a page.
         self.request.accepted_renderer = APIView.renderer_classes[0]()  # type: ignore[attr-defined]
-        return super().handle_exception(exc)  # type: ignore[misc, no-any-return]
+        return super().handle_exception(exc)
 
 
 class ApiViewSet(ApiMixin, ViewSet):
     """Endpoints that are about no table."""
 
 
-class RowsViewSet[M: Model](ApiMixin, GenericViewSet[M]):
+class RowsViewSet[M: Model](ApiMixin, ConditionalRowsMixin[M], GenericViewSet[M]):
     """Endpoints about the rows of a table."""

@@ -304,6 +304,13 @@ PROBLEMS: dict[str, list[dict[str, Any]]] = {
             "detail": "Send the body with a Content-Length, not in chunks.",
         }
     ],
+    "412": [
+        {
+            "code": "precondition_failed",
+            "detail": "This is not as your If-Match or If-None-Match expects, and nothing was "
+            "done. GET it again, and send the ETag that it has now.",
+        }
+    ],
     "413": [
         {
             "code": "payload_too_large",
@@ -315,6 +322,12 @@ PROBLEMS: dict[str, list[dict[str, Any]]] = {
         {
             "code": "unsupported_media_type",
             "detail": 'Unsupported media type "text/plain" in request.',
+        }
+    ],
+    "416": [
+        {
+            "code": "range_not_satisfiable",
+            "detail": "The file has 71 bytes; none are in this range.",
         }
     ],
     "429": [

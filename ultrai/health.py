@@ -78,6 +78,7 @@ class ServiceViewSet(ApiViewSet):
     permission_classes = [AllowAny]
     authentication_classes = []
     throttle_classes = []  # the platform's probes come as often as they like
+    is_tagged = False  # a probe wants an answer, and what is measured differs each time
 
     @extend_schema(responses=ServiceSerializer)
     def alive(self, request: Request) -> Response:

@@ -40,8 +40,10 @@ DESCRIPTIONS = {
     "404": "There is no such object, or it is somebody else's.",
     "409": "It does not go with what is there; `code` says why.",
     "411": "The body came in chunks: send a Content-Length.",
+    "412": "It was changed since you read it; nothing was done. GET it again.",
     "413": "The body is too large.",
     "415": "The media type is not one this endpoint reads.",
+    "416": "The file has no bytes in this range.",
     "429": "Too many requests; try again after `Retry-After` seconds.",
     "503": "The database is away; try again after `Retry-After` seconds.",
     "507": "The quota is used up; `detail` has the figures.",
@@ -107,7 +109,12 @@ def describe_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         for method, operation in operations.items():
             for status, answer in operation["responses"].items():
                 answer["description"] = answer["description"] or HTTPStatus(int(status)).phrase
-            for status in sorted(problems_of(path, method, operation)):
+            found = problems_of(path, method, operation)
+            if is_download(operation):
+                found |= {"412", "416"}
+            elif method in {"put", "patch", "delete"} and is_tagged(path, operations):
+                found.add("412")
+            for status in sorted(found):
                 operation["responses"].setdefault(
                     status, {"description": DESCRIPTIONS[status], "content": content}
                 )
@@ -132,3 +139,67 @@ def problems_of(path: str, method: str, operation: dict[str, Any]) -> set[str]:
         ("429", "503"): not path.startswith("/health") and path != "/",
     }
     return {status for statuses, holds in rules.items() if holds for status in statuses}
+
+
+CONDITIONS = {
+    "If-Match": "Tags from `ETag`: a 412 unless it still has one of these. `*` is any.",
+    "If-None-Match": "Tags from `ETag`: a 304 without a body if it still has one of these.",
+    "Range": "Some of the bytes: `bytes=0-1023`, `bytes=1024-`, `bytes=-1024`.",
+    "If-Range": "The `ETag` that the range is of: if it has another one, all bytes are sent.",
+}
+ETAG = {
+    "description": "Names what it is now, for `If-None-Match` and `If-Match`.",
+    "schema": {"type": "string"},
+    "example": '"5c8c1a2f6f0b4d0e9a7f3b1c2d4e6f80"',
+}
+NOT_MODIFIED = {
+    "description": "It is as the tag in `If-None-Match` says: you have it.",
+    "headers": {"ETag": {"$ref": "#/components/headers/ETag"}},
+}
+
+
+def describe_conditions(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Add what `ultrai.conditional` does for all views (a drf-spectacular hook; it goes last,
+    because those before it know no parameters that stand elsewhere)."""
+    components = result["components"]
+    components["headers"] = {"ETag": ETAG}
+    components["parameters"] = {
+        name: {"name": name, "in": "header", "schema": {"type": "string"}, "description": text}
+        for name, text in CONDITIONS.items()
+    }
+    components["responses"]["NotModified"] = NOT_MODIFIED
+    for path, operations in result["paths"].items():
+        if not is_tagged(path, operations):
+            continue
+        for method, operation in operations.items():
+            names: set[str] = set()
+            responses = operation["responses"]
+            if method == "get":
+                names.add("If-None-Match")
+                responses["304"] = {"$ref": "#/components/responses/NotModified"}
+            if "412" in responses:
+                names.add("If-Match")
+            if is_download(operation):
+                names |= CONDITIONS.keys()
+                responses["206"] = {**responses["200"], "description": "The bytes of the range."}
+            if method in {"get", "put", "patch"}:
+                for status in {"200", "206"} & responses.keys():
+                    headers = responses[status].setdefault("headers", {})
+                    headers["ETag"] = {"$ref": "#/components/headers/ETag"}
+            for name in sorted(names):
+                reference = {"$ref": f"#/components/parameters/{name}"}
+                operation.setdefault("parameters", []).append(reference)
+            # What went well comes first.
+            operation["responses"] = dict(sorted(responses.items(), key=lambda one: one[0] >= "4"))
+    return result
+
+
+def is_tagged(path: str, operations: dict[str, Any]) -> bool:
+    """Whether a GET of this path has an `ETag`: streams have none, and no figures of the moment."""
+    answer = operations.get("get", {}).get("responses", {}).get("200", {})
+    is_whole = list(answer.get("content", ())) in (["application/json"], ["*/*"])
+    return is_whole and not path.startswith("/health") and path != "/"
+
+
+def is_download(operation: dict[str, Any]) -> bool:
+    return "*/*" in operation["responses"].get("200", {}).get("content", {})

@@ -319,6 +319,7 @@ SPECTACULAR_SETTINGS = {
         "ultrai.operations.arrange",
         "ultrai.openapi.describe_problems",
         "ultrai.openapi_examples.add_examples",
+        "ultrai.openapi.describe_conditions",
     ],
     "ENUM_NAME_OVERRIDES": {
         "AnalysisStatus": "analysis.models.Analysis.Status",

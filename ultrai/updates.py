@@ -1,8 +1,9 @@
-"""Updates by serializers: what was sent is written, and nothing else."""
+"""Updates: what was sent is written, and nothing else; and when it was."""
 
 from typing import Any
 
 from django.db.models import Model
+from django.db.models.functions import Now
 
 
 # For model serializers. DRF's update saves the whole row, and so takes back what somebody else,
@@ -17,3 +18,10 @@ class SentColumnsMixin[M: Model]:
             timestamps = [c.name for c in columns if getattr(c, "auto_now", False)]
             instance.save(update_fields=[*validated_data, *timestamps])
         return instance
+
+
+class UpdatedAtQuerySet:
+    """For querysets: `update()` says when it was, as `save()` does by `auto_now`."""
+
+    def update(self, **values: Any) -> int:
+        return int(super().update(**{"updated_at": Now(), **values}))  # type: ignore[misc]

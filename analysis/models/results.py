@@ -12,6 +12,7 @@ from accounts.models import User
 from analysis.providers import Completion
 from documents.models import Document, both_or_neither
 from ultrai.querysets import QuickRow, ShapedQuerySet
+from ultrai.updates import UpdatedAtQuerySet
 
 # What lists are ordered by is never null: an unknown cost comes before any.
 KNOWN_COST = Coalesce("cost_usd", Value(Decimal(-1)))
@@ -22,7 +23,7 @@ def storable(text: str) -> str:
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
-class AnalysisResultQuerySet(ShapedQuerySet["AnalysisResult"]):
+class AnalysisResultQuerySet(UpdatedAtQuerySet, ShapedQuerySet["AnalysisResult"]):
     def visible_to(self, user: User | AnonymousUser) -> Self:
         """The one place that decides whose results a user may see."""
         return self.filter(user=user) if user.is_authenticated else self.none()
@@ -129,6 +130,7 @@ class AnalysisResult(QuickRow, models.Model):
     rating = models.SmallIntegerField(null=True)  # the user's, 1 to 5
     comment = models.TextField(blank=True, default="", db_default="")
     created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(auto_now=True, db_default=Now())
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
 

@@ -16,6 +16,7 @@ from django.utils.crypto import salted_hmac
 
 from accounts.models import User
 from documents.models import both_or_neither
+from ultrai.updates import UpdatedAtQuerySet
 
 # After a rotation both secrets sign for so long: receivers change theirs meanwhile.
 SECRET_OVERLAP = timedelta(hours=24)
@@ -38,7 +39,7 @@ def every_event() -> list[str]:
     return list(Event.values)
 
 
-class WebhookEndpointQuerySet(models.QuerySet["WebhookEndpoint"]):
+class WebhookEndpointQuerySet(UpdatedAtQuerySet, models.QuerySet["WebhookEndpoint"]):
     def visible_to(self, user: User | AnonymousUser) -> Self:
         """The one place that decides whose webhooks a user may see."""
         return self.filter(user=user) if user.is_authenticated else self.none()
@@ -73,6 +74,7 @@ class WebhookEndpoint(models.Model):
     previous_secret_salt = models.UUIDField(null=True)
     previous_secret_until = models.DateTimeField(null=True)
     created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(auto_now=True, db_default=Now())
 
     objects = WebhookEndpointQuerySet.as_manager()
 

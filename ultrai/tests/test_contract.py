@@ -125,8 +125,8 @@ def test_migrations_match_the_models():
     ("name", "change", "columns"),
     [
         ("document-detail", {"filename": "new.txt"}, {"filename", "updated_at"}),
-        ("result-detail", {"rating": 4}, {"rating"}),
-        ("webhook-detail", {"description": "New."}, {"description"}),
+        ("result-detail", {"rating": 4}, {"rating", "updated_at"}),
+        ("webhook-detail", {"description": "New."}, {"description", "updated_at"}),
         ("auth-me", {"username": "New"}, {"username", "updated_at"}),
     ],
 )

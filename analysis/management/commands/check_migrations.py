@@ -38,6 +38,7 @@ NOTES = {
     "accounts.0009_answers_nobody_reads": "the version that runs reads rows of its users only",
     "analysis.0002_council_money_quotations": "from before the first deployment",
     "analysis.0005_admin_lists": "from before the first deployment",
+    "analysis.0016_when_rows_changed": "statement_timestamp() is stable: no row is rewritten",
     "documents.0002_files_in_parts_versions_passages": "from before the first deployment",
     "documents.0004_files_in_one_table": "from before the first deployment",
     "documents.0008_admin_lists": "from before the first deployment",
