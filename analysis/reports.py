@@ -45,7 +45,7 @@ def report(
     if form == "md":
         return (markdown(analysis).encode() for analysis in analyses)
     if form == "csv":
-        return rows(analyses)
+        return rows(result for analysis in analyses for result in analysis.results.all())
     return objects(analyses, render)
 
 
@@ -96,12 +96,11 @@ def plain(text: str) -> str:
     return " ".join(text.split())
 
 
-def rows(analyses: Iterable[Analysis]) -> Iterator[bytes]:
+def rows(results: Iterable[AnalysisResult]) -> Iterator[bytes]:
     """A line for each result."""
     yield line(COLUMNS)
-    for analysis in analyses:
-        for result in analysis.results.all():
-            yield line([harmless(getattr(result, column)) for column in COLUMNS])
+    for result in results:
+        yield line([harmless(getattr(result, column)) for column in COLUMNS])
 
 
 def line(values: Iterable[Any]) -> bytes:
@@ -117,9 +116,9 @@ def harmless(value: Any) -> Any:
     return value
 
 
-def objects(analyses: Iterable[Analysis], render: Callable[[Analysis], Any]) -> Iterator[bytes]:
-    """A JSON list, one analysis a line."""
+def objects[Row](found: Iterable[Row], render: Callable[[Row], Any]) -> Iterator[bytes]:
+    """A JSON list, one object a line."""
     yield b"["
-    for number, analysis in enumerate(analyses):
-        yield (b",\n" if number else b"\n") + to_json(render(analysis))
+    for number, row in enumerate(found):
+        yield (b",\n" if number else b"\n") + to_json(render(row))
     yield b"\n]\n"

@@ -1,18 +1,19 @@
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.http.response import HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 
+from analysis.admin.exports import ExportingAdmin
 from analysis.admin.filters import AnalysisStatus
 from analysis.admin.page import READ_ANALYSIS, page_of
 from analysis.models import Analysis
-from analysis.reports import MEDIA_TYPES, report
+from analysis.reports import report
 from analysis.serializers import AnalysisDetailSerializer
 from analysis.services import cancel_analysis, delete_analysis, retry_analysis
-from ultrai.admin import MachineWrittenAdmin, preview
-from ultrai.admin.actions import EVERYWHERE, MOST_ROWS, act, confirmation, log
+from ultrai.admin import preview
+from ultrai.admin.actions import EVERYWHERE, act
 from ultrai.admin.dates import DateDrillDown
 
 DETAILS = [
@@ -31,7 +32,7 @@ DETAILS = [
 
 
 @admin.register(Analysis)
-class AnalysisAdmin(MachineWrittenAdmin):
+class AnalysisAdmin(ExportingAdmin):
     actions = ["retry", "cancel", "export_csv", "export_json"]
     change_form_template = "admin/analysis/page.html"
     list_display = ["id", "user", "document", "question", "mode", "status", "created_at"]
@@ -39,6 +40,7 @@ class AnalysisAdmin(MachineWrittenAdmin):
     search_help_text = (
         "An id; the beginning of the user's email address, then also words of the prompt."
     )
+    export_question = "Export these analyses, with their questions and answers? This is logged."
     reading_permission = READ_ANALYSIS
     text_columns = {"question"}
 
@@ -107,27 +109,6 @@ class AnalysisAdmin(MachineWrittenAdmin):
             perform=cancel_analysis,
         )
 
-    @admin.action(description="Export as CSV", permissions=["read"], location=EVERYWHERE)
-    def export_csv(self, request: HttpRequest, analyses: QuerySet[Analysis]) -> HttpResponseBase:
-        return self._export(request, analyses, "csv")
-
-    @admin.action(description="Export as JSON", permissions=["read"], location=EVERYWHERE)
-    def export_json(self, request: HttpRequest, analyses: QuerySet[Analysis]) -> HttpResponseBase:
-        return self._export(request, analyses, "json")
-
-    def has_read_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm(READ_ANALYSIS)
-
-    def _export(
-        self, request: HttpRequest, selected: QuerySet[Analysis], form: str
-    ) -> HttpResponseBase:
-        rows = list(selected.prefetch_related("results")[:MOST_ROWS])
-        if "confirmed" not in request.POST:
-            question = "Export these analyses, with their questions and answers? This is logged."
-            return confirmation(self, request, rows, question, "")
-        log(request, rows, f"Exported as {form.upper()}.")
-        pieces = report(rows, form, lambda analysis: dict(AnalysisDetailSerializer(analysis).data))
-        name = f'attachment; filename="analyses.{form}"'
-        return StreamingHttpResponse(
-            pieces, content_type=MEDIA_TYPES[form], headers={"Content-Disposition": name}
-        )
+    def exported(self, selected: QuerySet[Analysis], form: str) -> Iterator[bytes]:
+        analyses = selected.prefetch_related("results")
+        return report(analyses, form, lambda one: dict(AnalysisDetailSerializer(one).data))

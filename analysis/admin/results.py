@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
@@ -7,10 +8,13 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 
+from analysis.admin.exports import ExportingAdmin
 from analysis.admin.filters import Cost, ErrorCode, Model, Provider, Quotations, ResultStatus, Stage
 from analysis.admin.page import READ_ANALYSIS
 from analysis.models import AnalysisResult
-from ultrai.admin import MachineWrittenAdmin, preview
+from analysis.reports import objects, rows
+from analysis.serializers import OwnResultSerializer
+from ultrai.admin import preview
 from ultrai.admin.dates import DateDrillDown
 
 CALL = ["llm_provider", "model", "resolved_model", "stage", "part", "parameters", "created_at"]
@@ -36,7 +40,8 @@ TEXTS = ["prompt", "sent", "response", "review", "quotations", "comment"]
 
 
 @admin.register(AnalysisResult)
-class AnalysisResultAdmin(MachineWrittenAdmin):
+class AnalysisResultAdmin(ExportingAdmin):
+    actions = ["export_csv", "export_json"]
     list_display = [
         "id",
         "user",
@@ -64,6 +69,7 @@ class AnalysisResultAdmin(MachineWrittenAdmin):
     ]
     list_select_related = ["user", "analysis"]
     readonly_fields = ["of_analysis"]
+    export_question = "Export these results, with their prompts and responses? This is logged."
     reading_permission = READ_ANALYSIS
     text_columns = {"answer"}
     search_help_text = (
@@ -106,6 +112,12 @@ class AnalysisResultAdmin(MachineWrittenAdmin):
         if request.user.has_perm(READ_ANALYSIS):
             fieldsets.append(("Texts", {"fields": TEXTS}))
         return fieldsets
+
+    def exported(self, selected: QuerySet[AnalysisResult], form: str) -> Iterator[bytes]:
+        results = selected.defer(None)  # the list does without the texts
+        if form == "csv":
+            return rows(results)
+        return objects(results, lambda result: dict(OwnResultSerializer(result).data))
 
     @admin.display(description="analysis")
     def of_analysis(self, result: AnalysisResult) -> str:

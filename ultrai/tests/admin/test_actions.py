@@ -4,18 +4,20 @@ import json
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group, Permission
 from django.db import connection
 from django.urls import reverse
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.tests.test_staff import member_of
 from analysis.jobs import run_analysis
-from analysis.models import Analysis, Budget
+from analysis.models import Analysis, AnalysisResult, Budget
 from analysis.tests.factories import make_analysis
 from documents.models import Document
 from documents.tests.test_extract import upload
 
 ANALYSES = reverse("admin:analysis_analysis_changelist")
+RESULTS = reverse("admin:analysis_analysisresult_changelist")
 DOCUMENTS = reverse("admin:documents_document_changelist")
 JOBS = reverse("admin:procrastinate_procrastinatejob_changelist")
 
@@ -78,6 +80,35 @@ def test_a_selection_is_exported(staff, alice):
     assert (row["analysis_id"], row["prompt"]) == (str(wanted.pk), "'=1+1")
     assert analysis["id"] == wanted.pk
     assert LogEntry.objects.count() == 2
+
+
+def test_selected_results_are_exported_with_their_texts(staff, alice):
+    wanted = make_analysis(alice, prompt="=1+1").results.get()
+    make_analysis(alice)
+    AnalysisResult.objects.update(status="succeeded", response="Two.")
+
+    rows = run(staff, RESULTS, "export_csv", wanted)
+    found = run(staff, RESULTS, "export_json", wanted)
+
+    (row,) = csv.DictReader(io.StringIO(b"".join(rows.streaming_content).decode()))
+    (result,) = json.loads(b"".join(found.streaming_content))
+    assert (row["id"], row["prompt"], row["response"]) == (str(wanted.pk), "'=1+1", "Two.")
+    assert (result["analysis_id"], result["response"]) == (wanted.analysis_id, "Two.")
+    log = LogEntry.objects.order_by("pk").values_list("object_id", "change_message")
+    assert list(log) == [(str(wanted.pk), f"Exported as {form}.") for form in ("CSV", "JSON")]
+
+
+@pytest.mark.parametrize("url", [ANALYSES, RESULTS])
+def test_nobody_exports_what_they_may_not_read(db, result, url):
+    support = member_of("Support")
+    Group.objects.get(name="Support").permissions.remove(
+        Permission.objects.get(codename="read_analysis")
+    )
+
+    response = run(support, url, "export_csv", result if url == RESULTS else result.analysis)
+
+    assert not response.streaming
+    assert not LogEntry.objects.exists()
 
 
 def test_a_file_is_read_again(staff, alice, client_of, run_jobs):
