@@ -5,6 +5,8 @@ import os
 import pty
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from django.conf import settings
@@ -16,7 +18,7 @@ from analysis.tests.factories import make_analysis
 from conftest import PASSWORD
 from documents.models import Document
 from documents.tests.factories import make_document
-from ultrai.tests.processes import THROTTLES_OFF, database_url, web, worker
+from ultrai.tests.processes import THROTTLES_OFF, database_url, fetch, web, worker
 
 PYTHON = [sys.executable, "-m", "ultrai.client"]
 ALICE = "alice@example.com"
@@ -71,6 +73,48 @@ def credentials(alice, data, tmp_path):
     """The file where Alice's tokens are."""
     data("login", ALICE)
     return tmp_path / "ultrai" / "credentials.json"
+
+
+class LossyProxy(ThreadingHTTPServer):
+    """Hands every request on to the service; the first answer is lost on the way back."""
+
+    def __init__(self, service):
+        super().__init__(("127.0.0.1", 0), Hop)
+        self.service, self.seen = service, []
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Hop(BaseHTTPRequestHandler):
+    server: LossyProxy
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0))) or None
+        status, headers, content = fetch(self.server.service + self.path, body, **self.headers)
+        self.server.seen.append((self.path, status))
+        if len(self.server.seen) == 1:
+            return  # the connection is closed
+        self.send_response(status)
+        for name in ["Content-Type", "Content-Length"]:
+            self.send_header(name, headers[name])
+        self.end_headers()
+        self.wfile.write(content)
+
+    def do_GET(self):
+        self.do_POST()
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def lossy(service):
+    with LossyProxy(service) as proxy:
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        yield proxy
+        proxy.shutdown()
 
 
 def expire(credentials):
@@ -219,6 +263,13 @@ def test_nobody_there_is_an_exit_code_of_its_own(run):
 
     assert result.returncode == 4
     assert "http://127.0.0.1:9 does not answer" in result.stderr
+
+
+def test_an_answer_that_is_lost_costs_nothing(alice, run, lossy):
+    result = run("login", ALICE, "--url", lossy.url)
+
+    assert (result.returncode, Session.objects.count()) == (0, 1)
+    assert lossy.seen == [("/auth/login", 200), ("/auth/login", 200), ("/auth/me", 200)]
 
 
 def test_a_question_sent_twice_with_one_key_is_asked_once(data, credentials):
