@@ -10,7 +10,7 @@ from django.db import connection
 from benchmarks.service.inspection import inspect
 from benchmarks.service.load import Run, drive
 from benchmarks.service.operations import Operation, Seeded, operations
-from benchmarks.service.servers import CEILING, SERVICE, gunicorn
+from benchmarks.service.servers import CEILING, SERVICE, gunicorn, idle_worker_megabytes
 
 
 class Plan(NamedTuple):
@@ -34,9 +34,11 @@ def measure(plan: Plan) -> dict[str, Any]:
     seeded.restore()
     runs: dict[tuple[str, str, int], list[Run]] = {}
     with gunicorn(SERVICE) as service, gunicorn(CEILING) as ceiling:
+        memory: dict[str, float] = {"web_started_mb": service.megabytes}
         for number in range(plan.rounds + 1):  # the first warms up
             for one in chosen:
-                targets = {"service": service} | ({"ceiling": ceiling} if one.has_ceiling else {})
+                targets = {"service": service.port}
+                targets |= {"ceiling": ceiling.port} if one.has_ceiling else {}
                 for clients in plan.clients if number else [8]:
                     for target, port in targets.items():
                         seconds = plan.seconds if number else min(3, plan.seconds)
@@ -46,9 +48,11 @@ def measure(plan: Plan) -> dict[str, Any]:
                             runs.setdefault((target, one.name, clients), []).append(run)
                         report(target, one, clients, run, number)
                 seeded.restore()
+        memory |= {"web_loaded_mb": service.megabytes, "web_started_s": round(service.seconds, 1)}
+    memory["worker_idle_mb"] = idle_worker_megabytes()
     for (target, name, clients), of in runs.items():
         found[name].setdefault(target, {})[str(clients)] = median(of)
-    return {"operations": found, "unused_indexes": unused_indexes()}
+    return {"operations": found, "unused_indexes": unused_indexes(), "processes": memory}
 
 
 def report(target: str, one: Operation, clients: int, run: Run, number: int) -> None:

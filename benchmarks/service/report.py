@@ -54,6 +54,7 @@ def write(found: dict[str, Any], sizes: Sequence[dict[str, Any]]) -> None:
     (DOCS / "performance.svg").write_text(
         plot("Median time of an answer at 16 clients, by documents stored", lines)
     )
+    processes = found["processes"]
     unused = ", ".join(f"`{name}`" for name in found["unused_indexes"]) or "none"
     replace_between(
         DOCS / "performance.md",
@@ -62,6 +63,10 @@ Python {found["python"]}, PostgreSQL {found["postgresql"]}: {found["documents"]:
 medians of {found["rounds"]} rounds of {found["seconds"]:g} s each, service and ceiling in turn.
 
 {table(found)}
+
+The web service answered {processes["web_started_s"]} s after its start. A web process took
+{processes["web_started_mb"]} MB then, and {processes["web_loaded_mb"]} MB after all this;
+a worker without a job takes {processes["worker_idle_mb"]} MB.
 
 ## Growth
 

@@ -9,17 +9,31 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent.parent
 SERVICE = "ultrai.wsgi"
 CEILING = "benchmarks.service.ceiling:application"
 PROCESSES = 2
+SECONDS_UNTIL_IDLE = 8
 LOG = ROOT / ".data" / "benchmarks" / "servers.log"
 
 
+class Server(NamedTuple):
+    port: int
+    pid: int
+    seconds: float  # from its start until it answered
+
+    @property
+    def megabytes(self) -> int:
+        """Resident memory of the larger of its processes."""
+        return max(map(memory_of, children_of(self.pid)))
+
+
 @contextmanager
-def gunicorn(application: str) -> Iterator[int]:
-    """Run it on a free port of this machine; yields the port once somebody listens."""
+def gunicorn(application: str) -> Iterator[Server]:
+    """Run it on a free port of this machine; yields it once it answers."""
+    started = time.monotonic()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -38,7 +52,7 @@ def gunicorn(application: str) -> Iterator[int]:
     ):
         try:
             wait_for(port, server)
-            yield port
+            yield Server(port, server.pid, time.monotonic() - started)
         finally:
             server.terminate()
 
@@ -55,6 +69,24 @@ def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
         else:
             return
     raise SystemExit(f"gunicorn did not start; see {LOG}.")
+
+
+def idle_worker_megabytes() -> int:
+    """Start the worker, and return what it takes before its first job, its children included."""
+    command = [sys.executable, "manage.py", "worker"]
+    with (
+        LOG.open("ab") as log,
+        subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log) as worker,
+    ):
+        try:
+            time.sleep(SECONDS_UNTIL_IDLE)
+            return sum(map(memory_of, [worker.pid, *children_of(worker.pid)]))
+        finally:
+            worker.terminate()
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def memory_of(pid: int) -> int:
