@@ -1,11 +1,6 @@
-from importlib import import_module
-from types import SimpleNamespace
-
 import pytest
-from django.apps import apps
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group
-from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
@@ -18,11 +13,6 @@ USERS = reverse("admin:accounts_user_changelist")
 
 
 def member_of(group):
-    if not Group.objects.exists():  # a test with real commits has emptied the tables since
-        migration = import_module("accounts.migrations.0003_staff_groups")
-        migration.create_groups(apps, SimpleNamespace(connection=connection))
-        migration = import_module("accounts.migrations.0006_permissions_of_staff")
-        migration.grant(apps, SimpleNamespace(connection=connection))
     user = User.objects.create_user(f"{group}@example.com", group, PASSWORD, is_staff=True)
     user.groups.add(Group.objects.get(name=group))
     client = Client()
