@@ -4,17 +4,16 @@ What the other apps keep for a user they say themselves: `add_to_export` when th
 follows the database's foreign keys, so it cannot forget a table.
 """
 
-import json
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from django.contrib.sessions.models import Session as BrowserSession
-from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, models, transaction
 from django.db.models import Q
 
 from accounts.models import User
+from ultrai.rendering import to_json
 
 # A file of the export: its name, and its bytes piece by piece.
 type ExportedFile = tuple[str, Iterable[bytes]]
@@ -53,7 +52,7 @@ add_to_export(profile)
 def json_lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
     """Return one JSON object a line: readable piece by piece, however many there are."""
     for row in rows:
-        yield json.dumps(row, cls=DjangoJSONEncoder, ensure_ascii=False).encode() + b"\n"
+        yield to_json(row) + b"\n"
 
 
 class Pieces:

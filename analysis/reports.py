@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal
 
 from analysis.models import Analysis, AnalysisResult
-from ultrai.rendering import to_json
+from ultrai.rendering import digits, to_json
 
 type Format = Literal["md", "json", "csv"]
 
@@ -77,7 +77,7 @@ def details(result: AnalysisResult) -> str:
     known = [
         f"{result.input_tokens} tokens in" if result.input_tokens is not None else "",
         f"{result.output_tokens} out" if result.output_tokens is not None else "",
-        f"{result.cost_usd} USD" if result.cost_usd is not None else "",
+        f"{digits(result.cost_usd)} USD" if result.cost_usd is not None else "",
         f"{result.latency_ms} ms" if result.latency_ms is not None else "",
         "from the cache" if result.cached else "",
         f"{result.quotations_held} of {result.quotations_total} quotations found in the document"
@@ -100,7 +100,7 @@ def rows(results: Iterable[AnalysisResult]) -> Iterator[bytes]:
     """A line for each result."""
     yield line(COLUMNS)
     for result in results:
-        yield line([harmless(getattr(result, column)) for column in COLUMNS])
+        yield line([harmless(digits(getattr(result, column))) for column in COLUMNS])
 
 
 def line(values: Iterable[Any]) -> bytes:

@@ -116,6 +116,7 @@ def test_the_export_has_everything_and_nothing_of_others(alice, bob, belongings)
     assert json.loads(archive.read(f"documents/{written.pk}.json"))["content"] == "Alice's notes"
     assert archive.read(f"originals/{uploaded.pk}-letter.txt") == b"Alice's letter"
     assert len(archive.read("results.jsonl").splitlines()) == 3
+    assert b'"reserved_usd":"0.00000000"' in archive.read("analyses.jsonl")  # not 0E-8
     everything = b"".join(archive.read(name) for name in archive.namelist())
     assert b"Bob's secret" not in everything
     assert b"argon2" not in everything

@@ -181,6 +181,17 @@ def test_a_list_as_json_has_everything(url, alice, client_of, done):
     assert [(one["id"], len(one["results"])) for one in data] == [(done.pk, 2)]
 
 
+@pytest.mark.parametrize(
+    ("form", "cost"),
+    [("md", "0.00000000 USD,"), ("csv", ",0.00000000,"), ("json", '"cost_usd":"0.00000000"')],
+)
+def test_what_cost_nothing_has_plain_zeros(form, cost, alice, client_of, done):
+    text = download(client_of(alice), LIST, form)
+
+    assert text.count(cost) == 2 + (form == "json")  # of each result, and in JSON of the whole
+    assert "E-8" not in text
+
+
 def test_an_unknown_format_is_400(alice, client_of, done):
     assert client_of(alice).get(LIST, {"format": "xlsx"}).status_code == 400
 
