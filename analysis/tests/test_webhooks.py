@@ -305,3 +305,17 @@ def test_old_deliveries_are_forgotten_and_waiting_ones_are_not(webhook, run_jobs
     run_jobs()
 
     assert only_delivery() == waiting
+
+
+def test_every_attempt_carries_the_id_of_the_request_behind_it(
+    alice, client_of, webhook, receiver, run_jobs
+):
+    receiver.replies = [(500, {})]
+    analysis = make_analysis(alice)
+    url = reverse("analysis-cancel", args=[analysis.pk])
+    client_of(alice).post(url, headers={"X-Request-ID": "ada-1"})
+    first = jobs_of(only_delivery()).get().args["request_id"]
+    run_jobs()
+
+    second = jobs_of(only_delivery()).get().args["request_id"]
+    assert (first, second, len(receiver.messages)) == ("ada-1", "ada-1", 1)

@@ -13,6 +13,7 @@ from accounts.jobs import send
 from analysis.webhooks import services
 from analysis.webhooks.models import WebhookDelivery, WebhookEndpoint
 from ultrai.jobs import RETRY, in_database, without_job
+from ultrai.tracing import traced
 
 if TYPE_CHECKING:
     from analysis.webhooks.sending import Sender
@@ -31,6 +32,7 @@ missed can be sent anew: GET /webhooks/{id}/deliveries lists it.
 
 
 @app.task(name=services.DELIVER, queue=services.QUEUE, retry=RETRY)
+@traced
 async def deliver(delivery_id: int) -> None:
     delivery = await in_database(services.begin, delivery_id)
     if delivery is None:  # arrived, given up, deleted, or in a living worker's hands
@@ -62,6 +64,7 @@ async def adopt_orphans(timestamp: int) -> None:
 
 
 @app.task(name=services.MAIL_DISABLED, queue=services.MAIL_QUEUE, retry=RETRY)
+@traced
 async def mail_disabled(endpoint_id: int) -> None:
     endpoints = WebhookEndpoint.objects.select_related("user")
     endpoint = await in_database(endpoints.filter(pk=endpoint_id, is_enabled=False).first)

@@ -12,6 +12,7 @@ from analysis.models import Analysis
 from analysis.webhooks.models import TEST_EVENT, WebhookDelivery, WebhookEndpoint
 from ultrai.exceptions import DomainError
 from ultrai.jobs import job_with_rows
+from ultrai.tracing import carried
 
 if TYPE_CHECKING:
     from analysis.webhooks.sending import Outcome  # the web process needs no HTTP client
@@ -110,7 +111,7 @@ def enqueue(delivery: WebhookDelivery, at: datetime | None = None) -> None:
         schedule_at=at,
     )
     with suppress(AlreadyEnqueued), transaction.atomic():
-        job.defer(delivery_id=delivery.pk)
+        job.defer(delivery_id=delivery.pk, **carried())
 
 
 @transaction.atomic
@@ -192,7 +193,7 @@ def record(delivery: WebhookDelivery, outcome: "Outcome") -> None:
 def disable(endpoint: WebhookEndpoint, reason: str) -> None:
     """Disable it, and queue the mail that tells its owner."""
     if endpoint.disable(reason):
-        job_with_rows(MAIL_DISABLED, MAIL_QUEUE).defer(endpoint_id=endpoint.pk)
+        job_with_rows(MAIL_DISABLED, MAIL_QUEUE).defer(endpoint_id=endpoint.pk, **carried())
 
 
 def pause(attempts: int, retry_after: int | None) -> timedelta:
