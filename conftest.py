@@ -74,7 +74,7 @@ def empty_database(_: TransactionTestCase) -> None:
         )
 
 
-TransactionTestCase._fixture_teardown = empty_database  # type: ignore[method-assign]  # noqa: SLF001
+TransactionTestCase._fixture_teardown = empty_database  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 @pytest.fixture(autouse=True)
