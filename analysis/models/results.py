@@ -159,10 +159,12 @@ class AnalysisResult(QuickRow, models.Model):
             models.Index(
                 fields=["error_code"], condition=~models.Q(error_code=""), name="results_failed"
             ),
-            models.Index(
-                fields=["stage"], condition=~models.Q(stage="answer"), name="results_by_stage"
+            models.Index(  # in the order of the list, as the next: how many need not be guessed
+                fields=["stage", "-id"],
+                condition=~models.Q(stage="answer"),
+                name="results_newest_by_stage",
             ),
-            models.Index(  # in the order of the list: how many there are need not be guessed
+            models.Index(
                 fields=["id", "cost_usd"],
                 condition=models.Q(cost_usd__gte=Decimal("0.10")),
                 name="results_costly",

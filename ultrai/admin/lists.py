@@ -64,14 +64,23 @@ class KeysetChangeList(ChangeList):
         """Return this page's rows, and whether there are more in the direction it was come by."""
         size = self.list_per_page
         if newer_than := self._key(NEWER):
-            rows = list(self.queryset.filter(pk__gt=newer_than).order_by("pk")[: size + 1])
-            if len(rows) > size:
-                return rows[:size][::-1], True
+            keys = self._keys(self.queryset.filter(pk__gt=newer_than).order_by("pk"))
+            if len(keys) > size:
+                return self._rows(keys[:size]), True
             self.params.pop(NEWER)  # so few are newer: it is the first page
         older_than = self._key(OLDER)
         page = self.queryset.filter(pk__lt=older_than) if older_than else self.queryset
-        rows = list(page[: size + 1])
-        return rows[:size], len(rows) > size
+        keys = self._keys(page)
+        return self._rows(keys[:size]), len(keys) > size
+
+    def _keys(self, rows: QuerySet[Any]) -> list[Any]:
+        """An index in the list's order answers this by itself. Asked for whole rows, the planner
+        would rather go through the table from its end, and through all of it where what is looked
+        for happens to be old."""
+        return list(rows.values_list("pk", flat=True)[: self.list_per_page + 1])
+
+    def _rows(self, keys: list[Any]) -> list[Any]:
+        return list(self.queryset.filter(pk__in=keys))
 
     def _key(self, name: str) -> int | None:
         value = self.params.get(name)
