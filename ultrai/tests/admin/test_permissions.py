@@ -3,9 +3,11 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission
 from django.urls import reverse
 
+from accounts.models import PersonalAccessToken, Session
 from accounts.tests.test_staff import member_of
-from analysis.models import AnalysisResult
+from analysis.models import AnalysisResult, WebhookEndpoint
 from documents.tests.factories import make_document, make_read_document
+from ultrai.tests.admin.test_pages import OURS
 
 ANALYSES = reverse("admin:analysis_analysis_changelist")
 DOCUMENTS = reverse("admin:documents_document_changelist")
@@ -26,6 +28,33 @@ def test_support_staff_see_everything_but_the_text_of_documents(result):
     assert support.get(content_of(document)).status_code == 403
     assert support.get(DOCUMENTS, {"q": "confidential"}).context["cl"].result_count == 0
     assert not LogEntry.objects.exists()
+
+
+@pytest.mark.parametrize("name", [*OURS, "procrastinate_procrastinatejob"])
+def test_support_staff_see_every_list_and_change_nothing(result, name):
+    support = member_of("Support")
+
+    assert support.get(reverse(f"admin:{name}_changelist")).status_code == 200
+    assert support.get(reverse(f"admin:{name}_add")).status_code == 403
+
+
+def test_no_page_shows_a_secret(staff, alice, owned):
+    token, session = PersonalAccessToken.objects.get(), Session.objects.get(user=alice)
+    webhook = WebhookEndpoint.objects.get()
+    webhook.rotate_secret()
+    webhook.refresh_from_db()
+
+    rows = [alice, token, session, webhook, webhook.deliveries.get()]
+    pages = [
+        staff.get(reverse(f"admin:{row._meta.label_lower.replace('.', '_')}_{page}", args=args))
+        for row in rows
+        for page, args in (("changelist", []), ("change", [row.pk]), ("delete", [row.pk]))
+    ]
+
+    salts = [webhook.secret_salt, webhook.previous_secret_salt, session.refresh_jti]
+    secrets = [alice.password, token.sha256, webhook.secret, *map(str, salts)]
+    assert {page.status_code for page in pages} == {200}
+    assert [one for one in secrets for page in pages if one in page.text] == []
 
 
 def test_opening_the_text_is_logged(alice):
