@@ -13,7 +13,7 @@ from django.db import connection, models, transaction
 from django.db.models import Q
 
 from accounts.models import User
-from ultrai.rendering import to_json
+from ultrai.rendering import digits, to_json
 
 # A file of the export: its name, and its bytes piece by piece.
 type ExportedFile = tuple[str, Iterable[bytes]]
@@ -52,7 +52,7 @@ add_to_export(profile)
 def json_lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
     """Return one JSON object a line: readable piece by piece, however many there are."""
     for row in rows:
-        yield to_json(row) + b"\n"
+        yield to_json({name: digits(value) for name, value in row.items()}) + b"\n"
 
 
 class Pieces:

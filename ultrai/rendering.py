@@ -9,21 +9,12 @@ from rest_framework.renderers import JSONRenderer as StandardRenderer
 from rest_framework.utils.encoders import JSONEncoder
 
 OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
+_others = JSONEncoder().default  # decimals, lazy texts and the like, as DRF writes them
 
 
 def digits(value: Any) -> Any:
     """Return a decimal as text, its digits only: `str` makes 0E-8 of nothing at all."""
     return f"{value:f}" if isinstance(value, Decimal) else value
-
-
-class Encoder(JSONEncoder):
-    """Lazy texts and the like as DRF writes them, but decimals plainly."""
-
-    def default(self, obj: Any) -> Any:
-        return digits(obj) if isinstance(obj, Decimal) else super().default(obj)
-
-
-_others = Encoder().default
 
 
 def to_json(data: Any) -> bytes:
@@ -32,13 +23,11 @@ def to_json(data: Any) -> bytes:
         return orjson.dumps(data, _others, OPTIONS)
     except orjson.JSONEncodeError:
         # Numbers of more than 64 bits, which JSON and JSONB know, and orjson does not.
-        standard: bytes = StandardRenderer.render(JSONRenderer(), data)
+        standard: bytes = StandardRenderer().render(data)
         return standard
 
 
 class JSONRenderer(StandardRenderer):
-    encoder_class = Encoder
-
     def render(
         self,
         data: Any,
