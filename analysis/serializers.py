@@ -9,6 +9,7 @@ from accounts.authentication import signed_in
 from analysis.models import Analysis, AnalysisResult
 from analysis.providers import UnknownModel, resolve_model
 from analysis.services import draft_analysis, record_result
+from analysis.shapes import AgreementField, QuotationsField, RankingField, ReviewField
 from documents.models import Document
 from ultrai.fields import CopiedFieldsMixin, LongTextField
 from ultrai.parameters import ChosenFieldsMixin
@@ -157,7 +158,21 @@ class RerunSerializer(serializers.Serializer[Any]):
         return list(dict.fromkeys(value))
 
 
+@extend_schema_field(ParametersSerializer)
+class StoredParametersField(serializers.JSONField):
+    pass
+
+
+@extend_schema_field({"type": "object", "additionalProperties": {}})
+class AnyParametersField(serializers.JSONField):
+    """A client records what it likes."""
+
+
 class ResultSerializer(ChosenFieldsMixin, RowSerializer[AnalysisResult]):
+    parameters = AnyParametersField(read_only=True)
+    review = ReviewField(read_only=True, allow_null=True)
+    quotations = QuotationsField(read_only=True, allow_null=True)
+
     class Meta:
         model = AnalysisResult
         fields = [
@@ -240,6 +255,9 @@ class AnalysisSerializer(ChosenFieldsMixin, RowSerializer[Analysis]):
     )
     models = serializers.ListField(source="model_ids", child=serializers.CharField())
     coverage = CoverageSerializer(source="*", read_only=True)
+    parameters = StoredParametersField(read_only=True)
+    ranking = RankingField(read_only=True, allow_null=True)
+    agreement = AgreementField(read_only=True, allow_null=True)
     is_stale = serializers.SerializerMethodField(
         help_text="Whether the document's file was replaced since."
     )

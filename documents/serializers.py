@@ -13,8 +13,30 @@ from ultrai.representation import RowSerializer
 from ultrai.updates import SentColumnsMixin
 
 
+class ExtractionErrorSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class MetadataSerializer(serializers.Serializer[Any]):
+    """How the text was read, and perhaps more."""
+
+    extractor = serializers.CharField(required=False)
+    unread_pages = serializers.ListField(child=serializers.IntegerField(), required=False)
+    extraction_error = ExtractionErrorSerializer(
+        required=False, help_text="Why it could not be read again."
+    )
+
+
+@extend_schema_field(MetadataSerializer)
+class MetadataField(serializers.JSONField):
+    pass
+
+
 class DocumentSerializer(SentColumnsMixin[Document], ChosenFieldsMixin, RowSerializer[Document]):
     """A document without its text, as lists show it; its name and its last day can be changed."""
+
+    metadata = MetadataField(read_only=True)
 
     class Meta:
         model = Document
@@ -138,6 +160,8 @@ class PageSerializer(ChosenFieldsMixin, serializers.Serializer[Any]):
 
 class VersionSerializer(ChosenFieldsMixin, RowSerializer[DocumentVersion]):
     """What a document was before its file was replaced."""
+
+    metadata = MetadataField(read_only=True)
 
     class Meta:
         model = DocumentVersion

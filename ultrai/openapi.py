@@ -89,6 +89,8 @@ class Schema(AutoSchema):
     def _map_serializer_field(
         self, field: Any, direction: Any, bypass_extensions: bool = False
     ) -> Any:
+        if field.read_only:  # in no request: it needs no component of one
+            direction = "response"
         schema = super()._map_serializer_field(field, direction, bypass_extensions)  # type: ignore[no-untyped-call]
         is_trimmed = isinstance(field, serializers.CharField) and field.trim_whitespace
         if is_trimmed and "minLength" in schema and "format" not in schema:

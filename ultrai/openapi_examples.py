@@ -118,8 +118,10 @@ class Examples:
         if name in own:
             return self.of(schema, own[name]) if is_nested else own[name]
         # Objects and enumerations of the same name are not of the same kind.
-        is_its_own = is_nested or "enum" in target
-        return VALUES[name] if name in VALUES and not is_its_own else self.of(schema)
+        value = VALUES.get(name)
+        is_object = isinstance(value[0] if value and isinstance(value, list) else value, dict)
+        is_its_own = (is_nested and not is_object) or "enum" in target
+        return value if name in VALUES and not is_its_own else self.of(schema)
 
     def resolved(self, schema: dict[str, Any]) -> dict[str, Any]:
         inner = schema.get("allOf", [schema])[0]

@@ -87,11 +87,35 @@ class WebhookWithSecretSerializer(WebhookSerializer):
         fields = [*WebhookSerializer.Meta.fields, "secret"]
 
 
+class EventDataSerializer(serializers.Serializer[Any]):
+    """Of an analysis that has ended; of a test the webhook only."""
+
+    analysis_id = serializers.IntegerField(required=False)
+    status = serializers.CharField(required=False)
+    mode = serializers.CharField(required=False)
+    document_id = serializers.IntegerField(required=False, allow_null=True)
+    created_at = serializers.DateTimeField(required=False)
+    finished_at = serializers.DateTimeField(required=False)
+    webhook_id = serializers.IntegerField(required=False)
+
+
+class EventMessageSerializer(serializers.Serializer[Any]):
+    type = serializers.CharField()
+    timestamp = serializers.DateTimeField()
+    data = EventDataSerializer()  # type: ignore[assignment]  # a field, not the property
+
+
+@extend_schema_field(EventMessageSerializer)
+class PayloadField(serializers.JSONField):
+    pass
+
+
 class DeliverySerializer(ChosenFieldsMixin, RowSerializer[WebhookDelivery]):
     webhook_id = serializers.IntegerField(source="endpoint_id", read_only=True)
     message_id = serializers.SerializerMethodField(
         help_text="`webhook-id`, the same in every attempt."
     )
+    payload = PayloadField(read_only=True)
 
     class Meta:
         model = WebhookDelivery
