@@ -83,6 +83,12 @@ class AnalysisViewSet(mixins.ListModelMixin, RowsViewSet[Analysis]):
             return analyses
         return analyses.prefetch_related(Prefetch("results", AnalysisResult.objects.in_order()))
 
+    def lock(self) -> Analysis:
+        analysis = super().lock()
+        # They are a part of what was seen.
+        list(analysis.results.in_order().select_for_update(no_key=True).values_list("pk"))
+        return analysis
+
     @property
     def reads_results(self) -> bool:
         return any(map(self.is_asked_for, ["results", "progress", "cost_usd"]))

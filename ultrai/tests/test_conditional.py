@@ -1,17 +1,18 @@
 """Conditional requests: every answer has its tag, and no change overwrites what nobody has seen."""
 
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection
+from django.db import connection, transaction
 from django.urls import reverse
-from rest_framework.test import APIClient
 
-from accounts.tokens import start_session
+from analysis.tests.factories import make_analysis
+from conftest import PASSWORD
+from documents.models import Document
 from documents.tests.factories import make_document
 from ultrai.tests.endpoints import ENDPOINTS, address, address_of
+from ultrai.tests.processes import wait_until
 
 # Streams, files that are written while they are read, figures of the moment.
 UNTAGGED = {
@@ -34,21 +35,33 @@ CHANGES = [
     ("document-detail", "delete", None),
     ("analysis-detail", "delete", None),
     ("webhook-detail", "delete", None),
+    ("auth-me", "delete", {"password": PASSWORD}),
 ]
 STALE = '"of-some-time-ago"'
 
 
-@pytest.mark.parametrize("endpoint", READS, ids=lambda endpoint: endpoint.name)
-def test_what_a_client_has_is_not_sent_again(endpoint, owned, alice, client_of):
-    client, url = client_of(alice), address_of(endpoint, owned)
-    first = client.get(url)
-    assert (first.status_code, first["Cache-Control"]) == (200, "private, no-cache")
+def test_what_a_client_has_is_not_sent_again(owned, alice, client_of):
+    client = client_of(alice)
 
-    same = client.get(url, headers={"If-None-Match": f'"other", W/{first["ETag"]}'})
-    other = client.get(url, headers={"If-None-Match": STALE})
+    def answers(url):
+        """What comes, whether it is the same tag, and what comes then to it and to another."""
+        first = client.get(url)
+        tag, caching = first["ETag"], first["Cache-Control"]
+        known = client.get(url, headers={"If-None-Match": f'"other", W/{tag}'})
+        other = client.get(url, headers={"If-None-Match": STALE})
+        statuses = [first.status_code, known.status_code, other.status_code]
+        return caching, statuses, known.content, tag == known["ETag"] == other["ETag"]
 
-    assert (same.status_code, same.content, same["ETag"]) == (304, b"", first["ETag"])
-    assert (other.status_code, other["ETag"]) == (200, first["ETag"])
+    found = {endpoint.name: answers(address_of(endpoint, owned)) for endpoint in READS}
+
+    usual = ("private, no-cache", [200, 304, 200], b"", True)
+    assert found == dict.fromkeys([endpoint.name for endpoint in READS], usual)
+
+
+def test_a_head_has_the_tag_of_the_get(owned, alice, client_of):
+    client, url = client_of(alice), address("document-detail", owned["document"])
+
+    assert client.head(url)["ETag"] == client.get(url)["ETag"]
 
 
 @pytest.mark.parametrize(("name", "method", "change"), CHANGES)
@@ -75,7 +88,7 @@ def test_a_change_of_what_was_seen_is_made(name, method, change, owned, alice, c
 
     assert changed.status_code == (200 if change else 204)
     assert after.get("ETag") == changed.get("ETag") != tag
-    assert (after.status_code == 404) == (method == "delete")
+    assert (after.status_code == 200) == (method == "patch")
 
 
 def test_an_analysis_is_another_when_one_of_its_results_is(owned, alice, client_of):
@@ -87,6 +100,36 @@ def test_an_analysis_is_another_when_one_of_its_results_is(owned, alice, client_
 
     assert client.get(analysis, headers={"If-None-Match": tag}).status_code == 200
     assert client.delete(analysis, headers={"If-Match": tag}).status_code == 412
+
+
+def waiting():
+    """How many wait for a lock."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")  # or it is as at the first look
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return cursor.fetchone()[0]
+
+
+def test_a_result_that_is_being_rated_keeps_its_analysis(transactional_db, alice, client_of):
+    analysis = make_analysis(alice)
+    client, url = client_of(alice), reverse("analysis-detail", args=[analysis.pk])
+    tag = client.get(url)["ETag"]
+
+    def delete():
+        try:
+            return client.delete(url, headers={"If-Match": tag}).status_code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as threads, transaction.atomic():
+        analysis.results.update(rating=1)
+        answer = threads.submit(delete)
+        wait_until(waiting)
+
+    assert answer.result() == 412
 
 
 def test_a_file_is_replaced_if_it_is_the_one_that_was_seen(alice, client_of):
@@ -145,26 +188,24 @@ def test_somebody_elses_row_is_404_whatever_the_condition(owned, bob, client_of)
         assert client_of(bob).patch(url, {}, headers={header: "*"}).status_code == 404
 
 
-def test_of_two_changes_of_the_same_row_at_once_one_is_made(transactional_db, alice):
-    url = reverse("document-detail", args=[make_document(alice).pk])
-    token, ready = start_session(alice).access_token, Barrier(8)
+def test_of_changes_of_the_same_row_at_once_one_is_made(transactional_db, alice, client_of):
+    document = make_document(alice)
+    client, url = client_of(alice), reverse("document-detail", args=[document.pk])
+    tag = client.get(url)["ETag"]
 
     def rename(number):
-        client = APIClient()
-        client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
-        ready.wait()
         try:
             change = {"filename": f"{number}.txt"}
             return client.patch(url, change, headers={"If-Match": tag}).status_code
         finally:
             connection.close()
 
-    client = APIClient()
-    tag = client.get(url, headers={"Authorization": f"Bearer {token}"})["ETag"]
-    with ThreadPoolExecutor(8) as threads:
-        statuses = sorted(threads.map(rename, range(8)))
+    with ThreadPoolExecutor(4) as threads, transaction.atomic():
+        Document.objects.select_for_update().get(pk=document.pk)
+        answers = [threads.submit(rename, number) for number in range(4)]
+        wait_until(lambda: waiting() == 4)
 
-    assert statuses == [200] + [412] * 7
+    assert sorted(answer.result() for answer in answers) == [200, 412, 412, 412]
 
 
 def test_a_known_row_is_not_written_out(owned, alice, client_of, django_assert_num_queries):
