@@ -138,7 +138,8 @@ class ConditionalRowsMixin[M: Model](ConditionalMixin):
         row: M = super().get_object()  # type: ignore[misc]
         if self.action in ROW_ACTIONS:
             self.row = row
-            tag, asked = tag_of_row(row), self.request._request  # type: ignore[attr-defined]  # noqa: SLF001
+            asked = self.request._request  # type: ignore[attr-defined]  # noqa: SLF001
+            tag = tag_of_row(row) if "HTTP_IF_NONE_MATCH" in asked.META else None
             if tag and failure(asked, tag) == 304:
                 raise NotModified
         return row
