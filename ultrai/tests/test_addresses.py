@@ -39,7 +39,7 @@ def operation_of(endpoint, method):
 
 
 def query_parameters(operation):
-    return {p["name"]: p for p in operation.get("parameters", []) if p["in"] == "query"}
+    return {p["name"]: p for p in operation.get("parameters", []) if p.get("in") == "query"}
 
 
 def answers_json(operation):
