@@ -12,6 +12,9 @@ from benchmarks.service.load import Run, drive
 from benchmarks.service.operations import Operation, Seeded, operations
 from benchmarks.service.servers import CEILING, SERVICE, gunicorn, idle_worker_megabytes
 
+# What wrk has asked for when it ends is answered still, and would cost the next measurement.
+SECONDS_TO_SETTLE = 0.3
+
 
 class Plan(NamedTuple):
     clients: list[int]
@@ -47,6 +50,7 @@ def measure(plan: Plan) -> dict[str, Any]:
                         if number:
                             runs.setdefault((target, one.name, clients), []).append(run)
                         report(target, one, clients, run, number)
+                        time.sleep(SECONDS_TO_SETTLE)
                 seeded.restore()
         memory |= {"web_loaded_mb": service.megabytes, "web_started_s": round(service.seconds, 1)}
     memory["worker_idle_mb"] = idle_worker_megabytes()
