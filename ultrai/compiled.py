@@ -207,6 +207,17 @@ class PreparingCursor(ServerBindingCursor):
         return super().execute(query, params, prepare=True, **options)  # type: ignore[misc]
 
 
+def answers(connection: Any, make_cursor: Any, sql: str, params: Any) -> list[tuple[Any, ...]]:
+    """Run SQL that answers with rows, in a cursor of this kind; return them."""
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        cursor = make_cursor(connection.connection)
+    with connection._prepare_cursor(cursor) as prepared:  # noqa: SLF001  as connection.cursor()
+        prepared.execute(sql, params)
+        rows: list[tuple[Any, ...]] = prepared.fetchall()
+        return rows
+
+
 def is_plain_json(field: Any) -> bool:
     return type(field) is JSONField and field.decoder is None
 
@@ -233,13 +244,7 @@ class BoundCompiler(SQLCompiler):
         connection: Any = self.connection
         if result_type != MULTI or chunked_fetch or connection.queries_logged:
             return super().execute_sql(result_type, chunked_fetch, chunk_size)
-        connection.ensure_connection()
-        with connection.wrap_database_errors:
-            make_cursor: Any = self.statement.cursor
-            cursor = make_cursor(connection.connection)
-        with connection._prepare_cursor(cursor) as prepared:  # noqa: SLF001  as connection.cursor()
-            prepared.execute(self.statement.sql, self.params)
-            return [prepared.fetchall()]
+        return [answers(connection, self.statement.cursor, self.statement.sql, self.params)]
 
     def results_iter(self, results: Any = None, *args: Any, **options: Any) -> Any:
         if results is None or args or options:

@@ -7,7 +7,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import connections, models
 from django.db.models.expressions import DatabaseDefault
 
-from ultrai.compiled import PreparingCursor, is_plain_json, read_json
+from ultrai.compiled import PreparingCursor, answers, is_plain_json, read_json
 
 
 class Insertion(NamedTuple):
@@ -34,15 +34,7 @@ def insert(
     if insertion is None:
         return None
     params = [field.get_db_prep_save(value, connection) for field, value in given]
-    connection.ensure_connection()
-    make_cursor: Any = PreparingCursor
-    with connection.wrap_database_errors:
-        cursor = make_cursor(connection.connection)
-    with connection._prepare_cursor(cursor) as prepared:  # noqa: SLF001  as connection.cursor()
-        prepared.execute(insertion.sql, params)
-        rows: list[list[Any]] = (
-            [list(values) for values in prepared.fetchall()] if returning else []
-        )
+    rows = [list(one) for one in answers(connection, PreparingCursor, insertion.sql, params)]
     for returned in rows:
         for place in insertion.json:
             returned[place] = read_json(returned[place])
@@ -54,7 +46,7 @@ def compose(
 ) -> Insertion | None:
     """Write the SQL, if the values go in and come back as the driver has them, or are JSON."""
     marks = [mark for field in given if (mark := placeholder(field, connection))]
-    if not given or len(marks) < len(given):
+    if not given or not returning or len(marks) < len(given):
         return None
     json = tuple(place for place, field in enumerate(returning) if is_plain_json(field))
     for place, field in enumerate(returning):
