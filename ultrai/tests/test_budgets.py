@@ -19,6 +19,7 @@ from documents.tests.factories import make_document
 
 BUDGETS = json.loads(Path(__file__).with_name("budgets.json").read_text())
 WARM_UP = 10
+COUNTED = 3
 
 
 @pytest.fixture
@@ -51,9 +52,17 @@ def requests(alice, client_of):
 
 
 def cost_of(send):
-    """Count the queries and the calls of one request that has been sent before."""
+    """Count the queries and the calls of a request that has been sent before.
+
+    The least of several: garbage is collected while one of them runs, and calls Python then.
+    """
     for _ in range(WARM_UP):
         assert send().status_code in {200, 201}
+    counted = [counts_of_one(send) for _ in range(COUNTED)]
+    return {what: min(counts[what] for counts in counted) for what in counted[0]}
+
+
+def counts_of_one(send):
     found = {"queries": 0, "calls": 0}
 
     def on_query(execute, *query):
