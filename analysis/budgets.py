@@ -9,6 +9,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import User
+from ultrai.compiled import run_prepared
 from ultrai.exceptions import DomainError
 
 
@@ -48,25 +49,32 @@ def limit_of(user: User) -> Decimal | None:
     return own if own is not None else settings.MONTHLY_BUDGET_USD
 
 
+UNLIMITED = Decimal("Infinity")
+# Whether there is a row for the month or not, and whoever else is about to make one.
+RESERVE = """
+    INSERT INTO budgets AS budget (user_id, month, reserved_usd)
+    SELECT %s, %s, %s WHERE %s <= %s
+    ON CONFLICT (user_id, month) DO UPDATE
+    SET reserved_usd = budget.reserved_usd + excluded.reserved_usd
+    WHERE budget.spent_usd + budget.reserved_usd + excluded.reserved_usd <= %s
+    RETURNING id
+"""
+
+
 def reserve(user: User, amount: Decimal, month: date) -> None:
     """Set aside for calls to be made. Of requests that race for the last cent one succeeds.
 
     Raises BudgetExceeded with the figures. Runs in the caller's transaction.
     """
-    rows = Budget.objects.filter(user=user, month=month)
     limit = limit_of(user)
-    if limit is not None:
-        rows = rows.filter(spent_usd__lte=limit - amount - F("reserved_usd"))
-    more = F("reserved_usd") + amount
-    if rows.update(reserved_usd=more):
+    most = UNLIMITED if limit is None else limit
+    if run_prepared(RESERVE, [user.pk, month, amount, amount, most, most]):
         return
-    # The month's first, perhaps: then there is a row now, ours or that of another who was first.
-    budget, _ = Budget.objects.get_or_create(user=user, month=month)
-    if not rows.update(reserved_usd=more):
-        raise BudgetExceeded(
-            f"This may cost {amount:.4f} USD. Of {limit:.2f} USD this month {budget.spent_usd:.4f}"
-            f" are spent and {budget.reserved_usd:.4f} set aside."
-        )
+    budget = Budget.objects.filter(user=user, month=month).first() or Budget()
+    raise BudgetExceeded(
+        f"This may cost {amount:.4f} USD. Of {limit:.2f} USD this month {budget.spent_usd:.4f}"
+        f" are spent and {budget.reserved_usd:.4f} set aside."
+    )
 
 
 def settle(user_id: int, month: date, *, reserved: Decimal, spent: Decimal) -> None:

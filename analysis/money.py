@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from django.db import transaction
 from django.db.models import Sum
@@ -16,6 +16,7 @@ from analysis.providers import model_info
 from ultrai.exceptions import DomainError
 
 MILLION = Decimal(1_000_000)
+STORED = Decimal("0.00000001")  # what a column keeps of a cost, rounded as PostgreSQL does
 
 
 class OverMaxCost(DomainError):
@@ -51,10 +52,11 @@ def price(call: PlannedCall) -> Decimal | None:
     info = model_info(call.model)
     if info.input_usd_per_million is None or info.output_usd_per_million is None:
         return None
-    return (
+    cost = (
         call.input_tokens * info.input_usd_per_million
         + call.output_tokens * info.output_usd_per_million
     ) / MILLION
+    return cost.quantize(STORED, ROUND_HALF_UP)
 
 
 @transaction.atomic(savepoint=False)

@@ -1,10 +1,8 @@
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from procrastinate.exceptions import AlreadyEnqueued
 
 from accounts.models import User
 from analysis import money
@@ -13,8 +11,9 @@ from analysis.models import Analysis, AnalysisResult
 from analysis.questions import question_of
 from analysis.webhooks import services as webhooks
 from documents.models import Document
+from ultrai import jobs
+from ultrai.compiled import run_prepared
 from ultrai.exceptions import DomainError
-from ultrai.tracing import carried
 
 
 class DocumentUnreadable(DomainError):
@@ -84,7 +83,7 @@ def request_analysis(analysis: Analysis) -> Analysis:
     rows = [analysis.new_result(AnalysisResult.Stage.ANSWER, one) for one in analysis.model_ids]
     if analysis.synthesizer:
         rows.append(analysis.new_result(AnalysisResult.Stage.SYNTHESIS, analysis.synthesizer))
-    AnalysisResult.objects.bulk_create(rows)
+    analysis.insert_results(rows)
     enqueue(analysis)
     return analysis
 
@@ -102,16 +101,22 @@ def estimate(analysis: Analysis) -> money.Estimate:
     return money.estimate(question_of(analysis, text))
 
 
+COUNT_WAITING = (
+    "SELECT count(*) FROM analyses WHERE user_id = %s AND status IN ('queued', 'running')"
+)
+
+
 def enqueue(analysis: Analysis) -> None:
     """Queue the job. The more a user has waiting, the later their next one comes: nobody's thousand
     analyses hold up another's one."""
-    waiting = Analysis.objects.unfinished().filter(user_id=analysis.user_id).count()
-    job = run_analysis.configure(
-        queueing_lock=job_lock(analysis.pk), priority=-min(waiting, 30_000)
+    ((waiting,),) = run_prepared(COUNT_WAITING, [analysis.user_id])
+    jobs.enqueue(
+        run_analysis.name,
+        run_analysis.queue,
+        lock=job_lock(analysis.pk),  # one that was cancelled before it ran may have its job still
+        priority=-min(waiting, 30_000),
+        analysis_id=analysis.pk,
     )
-    # The job of an analysis that was cancelled before it ran still waits; it will do.
-    with suppress(AlreadyEnqueued), transaction.atomic():
-        job.defer(analysis_id=analysis.pk, **carried())
 
 
 @transaction.atomic

@@ -170,9 +170,8 @@ class AnalysisViewSet(mixins.ListModelMixin, RowsViewSet[Analysis]):
     @action(["post"], detail=True)
     def retry(self, request: Request, pk: int) -> Response:
         """Make again the calls that have no answer, and only those."""
-        analysis = self.get_object()
-        services.retry_analysis(analysis)
-        return self._accepted(analysis)
+        services.retry_analysis(self.get_object())
+        return self._accepted(self.get_object())
 
     @extend_schema(request=RerunSerializer, responses={202: AnalysisDetailSerializer})
     @action(["post"], detail=True)
@@ -199,9 +198,9 @@ class AnalysisViewSet(mixins.ListModelMixin, RowsViewSet[Analysis]):
         return StreamingHttpResponse(stream, content_type="text/event-stream", headers=headers)
 
     def _accepted(self, analysis: Analysis) -> Response:
-        stored = AnalysisDetailSerializer(self.get_queryset().get(pk=analysis.pk))
         where = reverse("analysis-detail", [analysis.pk], request=self.request)
-        return Response(stored.data, status.HTTP_202_ACCEPTED, headers={"Location": where})
+        body = AnalysisDetailSerializer(analysis).data
+        return Response(body, status.HTTP_202_ACCEPTED, headers={"Location": where})
 
     def _file_of_all(self, form: str) -> StreamingHttpResponse:
         found = self.filter_queryset(self.get_queryset()).order_by("-id")

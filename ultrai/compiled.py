@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet, FullResultSet
-from django.db import connections, models
+from django.db import DEFAULT_DB_ALIAS, connections, models
 from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.models import BooleanField, Func, JSONField, Q, Value, lookups
 from django.db.models.expressions import Col
@@ -216,6 +216,13 @@ def answers(connection: Any, make_cursor: Any, sql: str, params: Any) -> list[tu
         prepared.execute(sql, params)
         rows: list[tuple[Any, ...]] = prepared.fetchall()
         return rows
+
+
+def run_prepared(
+    sql: str, params: Sequence[Any], using: str = DEFAULT_DB_ALIAS
+) -> list[tuple[Any, ...]]:
+    """Run SQL that is always the same but for its values, and answers with rows."""
+    return answers(connections[using], PreparingCursor, sql, params)
 
 
 def is_plain_json(field: Any) -> bool:

@@ -46,6 +46,22 @@ class ShapedQuerySet[M: models.Model](QuerySet[M]):
         super().__init__(model, query or ShapedQuery(model), *args, **kwargs)
         self._iterable_class = QuickIterable
 
+    def _insert(
+        self,
+        objs: Any,
+        fields: Any,
+        returning_fields: Any = None,
+        raw: bool = False,
+        using: str | None = None,
+        **conflict: Any,
+    ) -> Any:
+        """Of `bulk_create()`. That of `save()` is the base manager's: see QuickRow."""
+        is_usual = not raw and not any(conflict.values())
+        inserted = insert(objs, using or self.db, fields, returning_fields) if is_usual else None
+        if inserted is not None:
+            return inserted
+        return super()._insert(objs, fields, returning_fields, raw, using, **conflict)  # type: ignore[misc]
+
 
 class Parameter(Expression):
     """A value that each call brings, fit for the database as it is: no field converts it."""
@@ -107,7 +123,7 @@ class QuickRow:
     def _do_insert(
         self, manager: Any, using: str, fields: Any, returning_fields: Any, raw: bool
     ) -> Any:
-        inserted = None if raw else insert(self, using, fields, returning_fields)  # type: ignore[arg-type]
+        inserted = None if raw else insert([self], using, fields, returning_fields)  # type: ignore[list-item]
         if inserted is not None:
             return inserted
         return super()._do_insert(manager, using, fields, returning_fields, raw)  # type: ignore[misc]

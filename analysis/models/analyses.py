@@ -118,10 +118,10 @@ class Analysis(QuickRow, models.Model):
             models.Index("user", models.F("id").desc(), name="analyses_by_user"),
             models.Index(fields=["user", "created_at", "id"], name="analyses_by_created_at"),
             models.Index("user", FINISHED_OR_NEVER, "id", name="analyses_by_finished_at"),
-            models.Index(
-                fields=["id"],
+            models.Index(  # how many wait of a user's is asked with each new one
+                fields=["user", "id"],
                 condition=models.Q(status__in=["queued", "running"]),
-                name="analyses_unfinished",
+                name="analyses_unfinished_by_user",
             ),
             models.Index(fields=["finished_at", "id"], name="analyses_by_finish"),  # retention
             models.Index(  # the admin's filter
@@ -160,6 +160,12 @@ class Analysis(QuickRow, models.Model):
             prompt=self.prompt,
             parameters=self.parameters,
         )
+
+    def insert_results(self, results: list[AnalysisResult]) -> None:
+        """Insert its first results: all of them, so that `results.all()` need not ask."""
+        found = self.results.all()
+        found._result_cache = AnalysisResult.objects.bulk_create(results)  # noqa: SLF001
+        self._prefetched_objects_cache = {"results": found}  # as prefetch_related() does
 
     def claim(self) -> bool:
         """Take the lease and begin, or begin again; of two workers exactly one succeeds."""

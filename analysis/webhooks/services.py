@@ -1,18 +1,15 @@
 import random
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.utils import timezone
-from procrastinate.exceptions import AlreadyEnqueued
 
 from accounts.models import User
 from analysis.models import Analysis
 from analysis.webhooks.models import TEST_EVENT, WebhookDelivery, WebhookEndpoint
+from ultrai import jobs
 from ultrai.exceptions import DomainError
-from ultrai.jobs import job_with_rows
-from ultrai.tracing import carried
 
 if TYPE_CHECKING:
     from analysis.webhooks.sending import Outcome  # the web process needs no HTTP client
@@ -103,15 +100,14 @@ def enqueue(delivery: WebhookDelivery, at: datetime | None = None) -> None:
     later it comes: nobody's slow receiver holds up another one's messages."""
     owners = WebhookEndpoint.objects.filter(user=delivery.endpoint.user_id)
     waiting = WebhookDelivery.objects.pending().filter(endpoint__in=owners).count()
-    job = job_with_rows(
+    jobs.enqueue(
         DELIVER,
         QUEUE,
-        queueing_lock=job_lock(delivery.pk),
+        lock=job_lock(delivery.pk),
         priority=-min(waiting, 30_000),
-        schedule_at=at,
+        at=at,
+        delivery_id=delivery.pk,
     )
-    with suppress(AlreadyEnqueued), transaction.atomic():
-        job.defer(delivery_id=delivery.pk, **carried())
 
 
 @transaction.atomic
@@ -193,7 +189,7 @@ def record(delivery: WebhookDelivery, outcome: "Outcome") -> None:
 def disable(endpoint: WebhookEndpoint, reason: str) -> None:
     """Disable it, and queue the mail that tells its owner."""
     if endpoint.disable(reason):
-        job_with_rows(MAIL_DISABLED, MAIL_QUEUE).defer(endpoint_id=endpoint.pk, **carried())
+        jobs.enqueue(MAIL_DISABLED, MAIL_QUEUE, endpoint_id=endpoint.pk)
 
 
 def pause(attempts: int, retry_after: int | None) -> timedelta:
