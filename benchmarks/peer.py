@@ -108,5 +108,5 @@ def completion(model: str, text: str) -> dict[str, Any]:
         "created": 0,
         "model": model,
         "choices": [{"index": 0, "finish_reason": "stop", "message": message}],
-        "usage": {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110},
+        "usage": {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10},
     }
