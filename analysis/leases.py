@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from uuid import UUID
 
 from analysis.models import LEASE, Analysis
-from ultrai.jobs import DATABASE_ERRORS, in_database
+from ultrai.exceptions import DATABASE_ERRORS
+from ultrai.jobs import in_database
 
 PERIOD_SECONDS = 1.0  # also how soon a cancelled analysis is noticed
 

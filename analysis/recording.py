@@ -23,7 +23,8 @@ from analysis.models import LEASE, Analysis, AnalysisResult
 from analysis.pipeline import PlannedCall
 from analysis.providers import Message, ProviderError, complete, is_extractive
 from analysis.tokens import tokens_in
-from ultrai.jobs import DATABASE_ERRORS, in_database
+from ultrai.exceptions import DATABASE_ERRORS
+from ultrai.jobs import in_database
 
 if TYPE_CHECKING:
     from analysis.quotations import Source

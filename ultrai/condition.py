@@ -9,7 +9,7 @@ from django.db import ProgrammingError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from ultrai.cache import FallbackRedisCache
-from ultrai.problems import DATABASE_ERRORS
+from ultrai.exceptions import DATABASE_ERRORS
 from ultrai.queues import Queue, heartbeat_age, queues
 
 # A worker writes its heartbeat every 5 s; three missed ones and it is away.

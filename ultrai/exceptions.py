@@ -1,4 +1,12 @@
-"""The root of the errors that our own rules raise. Imports nothing, so every app may use it."""
+"""The root of the errors that our own rules raise, and those of a database that is away.
+
+Imports nothing of ours, so every app may use it.
+"""
+
+from django.db import InterfaceError, OperationalError
+
+# The database is away: what was to be read or written may be a little later.
+DATABASE_ERRORS = (OperationalError, InterfaceError)
 
 
 class DomainError(Exception):

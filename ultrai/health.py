@@ -15,7 +15,8 @@ from rest_framework.reverse import reverse
 
 from ultrai.api import ApiViewSet
 from ultrai.condition import measure, unapplied_migrations
-from ultrai.problems import DATABASE_ERRORS, DATABASE_RETRY_SECONDS
+from ultrai.exceptions import DATABASE_ERRORS
+from ultrai.problems import DATABASE_RETRY_SECONDS
 
 
 class ServiceSerializer(serializers.Serializer[Any]):

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import close_old_connections
 from django.db.models import CharField, Exists, Model, OuterRef, QuerySet, Value
 from django.db.models.functions import Cast, Concat
 from procrastinate import JobContext, RetryStrategy
@@ -20,8 +20,6 @@ from psycopg.types.json import Jsonb
 from ultrai.compiled import run_prepared
 from ultrai.tracing import carried
 
-# The database is away: what was to be written may be written a little later.
-DATABASE_ERRORS = (OperationalError, InterfaceError)
 # A job that fails for a reason of ours (the database away, a bug) runs again after 2, 4, 8 s.
 RETRY = RetryStrategy(max_attempts=5, exponential_wait=2)
 # A job whose worker died this often is not run again: it may be what kills them.

@@ -26,7 +26,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from ultrai.problems import DATABASE_ERRORS, problem_response
+from ultrai.exceptions import DATABASE_ERRORS
+from ultrai.problems import problem_response
 from ultrai.queues import heartbeat_age, queues
 
 POOL_EVERY_SECONDS = 5

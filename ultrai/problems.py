@@ -6,20 +6,19 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from django.db import IntegrityError, InterfaceError, OperationalError
+from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 from rest_framework.views import set_rollback
 
-from ultrai.exceptions import DomainError
+from ultrai.exceptions import DATABASE_ERRORS, DomainError
 from ultrai.tracing import current_request_id
 
 logger = logging.getLogger(__name__)
 
 PROBLEM_JSON = "application/problem+json"
-DATABASE_ERRORS = (OperationalError, InterfaceError)
 DATABASE_RETRY_SECONDS = 5
 FOREIGN_KEY_VIOLATION = "23503"  # PostgreSQL's SQLSTATE
 LEGAL_HOLD = "legal_hold"  # what the triggers that refuse a deletion call themselves
