@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from rapidfuzz.distance import Levenshtein
 
@@ -37,10 +37,9 @@ from analysis.quotation_words import (
     turns_the_statement,
     words_in,
 )
+from analysis.verdicts import Verdict
 
 __all__ = ["Finding", "Source", "quotations_in", "verify"]
-
-Verdict = Literal["exact", "normalised", "near", "not_found"]
 
 # How similar a near match is at least. What may differ is decided word by word, so this is no
 # safeguard against inventions: on the test set of benchmarks/quotations.py none passes at 0.70

@@ -1,9 +1,11 @@
 """The shapes of JSON columns, for the schema. Their fields write what the column holds."""
 
-from typing import Any
+from typing import Any, get_args
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+
+from analysis.verdicts import Verdict
 
 
 class ClaimSerializer(serializers.Serializer[Any]):
@@ -60,7 +62,7 @@ class QuotationSerializer(serializers.Serializer[Any]):
     """What an answer quotes, and where the document has it."""
 
     text = serializers.CharField()
-    verdict = serializers.ChoiceField(["exact", "normalised", "near", "not_found"])
+    verdict = serializers.ChoiceField(get_args(Verdict))
     similarity = serializers.FloatField(allow_null=True, help_text="Of one that is `near`.")
     page = serializers.IntegerField(allow_null=True)
     start = serializers.IntegerField(allow_null=True, help_text="Offset in the document's text.")
