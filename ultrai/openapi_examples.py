@@ -3,16 +3,8 @@
 from http import HTTPStatus
 from typing import Any
 
-from ultrai.examples import (
-    KEY_IN_PROGRESS,
-    KEY_REUSED,
-    OWN_PROBLEMS,
-    PROBLEMS,
-    SCHEMAS,
-    TIME,
-    VALUES,
-    Several,
-)
+from ultrai.examples import SCHEMAS, TIME, VALUES, Several
+from ultrai.problem_examples import KEY_IN_PROGRESS, KEY_REUSED, OWN_PROBLEMS, PROBLEMS
 from ultrai.problems import PROBLEM_JSON
 
 BY_FORMAT = {
