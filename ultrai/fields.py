@@ -1,6 +1,6 @@
 """Fields for the serializers of every app."""
 
-from copy import copy, deepcopy
+from copy import deepcopy
 from typing import Any
 
 from rest_framework import serializers
@@ -26,12 +26,20 @@ class LongTextField(serializers.CharField):
 
 
 # For serializers that are asked for input: each gets its declared fields, as copies. DRF makes them
-# anew, as those that have fields in them have to be. (No docstring: the schema would show it.)
+# anew, as those that have serializers in them have to be. (No docstring: the schema would show it.)
 class CopiedFieldsMixin:
     def get_fields(self) -> dict[str, serializers.Field]:
         declared: dict[str, serializers.Field] = self._declared_fields  # type: ignore[attr-defined]
-        return {n: copy(f) if is_alone(f) else deepcopy(f) for n, f in declared.items()}
+        return {name: copy_of(field) for name, field in declared.items()}
 
 
-def is_alone(field: serializers.Field) -> bool:
-    return not (isinstance(field, serializers.BaseSerializer) or hasattr(field, "child"))
+def copy_of[F: serializers.Field](field: F) -> F:
+    child = getattr(field, "child", None)
+    if any(isinstance(one, serializers.BaseSerializer) for one in (field, child)):
+        return deepcopy(field)
+    twin: F = object.__new__(type(field))
+    twin.__dict__ = {**field.__dict__}
+    if child is not None:
+        twin.child = copy_of(child)  # type: ignore[attr-defined]
+        twin.child.parent = twin  # type: ignore[attr-defined]
+    return twin
