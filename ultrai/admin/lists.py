@@ -7,11 +7,15 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.templatetags.admin_list import result_headers
 from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.db import OperationalError, connection, transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from ultrai.admin.rows import rows_of
 
 OLDER, NEWER = "older_than", "newer_than"  # parameters: the page beside this id
 PATIENCE_MS = 5_000
@@ -33,6 +37,12 @@ class KeysetChangeList(ChangeList):
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
         return ["-pk"]
+
+    def headers(self) -> Iterator[dict[str, Any]]:
+        return result_headers(self)
+
+    def rows(self) -> Iterator[SafeString]:
+        return rows_of(self)
 
     def get_results(self, request: HttpRequest) -> None:
         rows: list[Any] = []
