@@ -38,6 +38,7 @@ DESCRIPTIONS = {
     "402": "The models would cost more than is allowed; `detail` has the figures.",
     "403": "The token does not have the scope for it, or the password is wrong.",
     "404": "There is no such object, or it is somebody else's.",
+    "408": "The body came too slowly, or stood still; send it again.",
     "409": "It does not go with what is there; `code` says why.",
     "411": "The body came in chunks: send a Content-Length.",
     "412": "It was changed since you read it; nothing was done. GET it again.",
@@ -128,7 +129,7 @@ def problems_of(path: str, method: str, operation: dict[str, Any]) -> set[str]:
     is_closed = "security" in operation
     places = {parameter["in"] for parameter in operation.get("parameters", [])}
     rules = {
-        ("400", "411", "413", "415"): "requestBody" in operation,
+        ("400", "408", "411", "413", "415"): "requestBody" in operation,
         # A personal access token is no session to log out of.
         ("400",): bool(places & {"query", "header"}) or path == "/auth/logout",
         # Login and refresh need no token, and still answer 401 to a wrong one.

@@ -27,6 +27,7 @@ PROBLEMS: dict[str, list[dict[str, Any]]] = {
         }
     ],
     "404": [{"code": "not_found", "detail": "There is nothing at this address."}],
+    "408": [{"code": "request_timeout", "detail": "The body came too slowly. Send it again."}],
     "409": [
         {
             "code": "conflict",

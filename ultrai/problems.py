@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.db import IntegrityError
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
@@ -58,6 +58,12 @@ def refused(error: DomainError) -> JsonResponse:
     return problem_response(error.status, error.code, str(error), retry_after=error.retry_after)
 
 
+def refusal_in(error: Exception) -> DomainError | None:
+    """Return what a rule of ours has said, also where the rest of the body was refused."""
+    rule = error.__cause__ if isinstance(error, UnreadablePostError) else error
+    return rule if isinstance(rule, DomainError) else None
+
+
 def database_away(error: Exception) -> JsonResponse:
     logger.warning("The database cannot be reached: %s", type(error).__name__)
     return problem_response(
@@ -104,9 +110,9 @@ def first_sentence(errors: Any, path: str = "") -> str:
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
     """Turn what a view raised into a problem document; anything unknown stays a 500."""
-    if isinstance(error, DomainError):
+    if rule := refusal_in(error):
         set_rollback()
-        return refused(error)
+        return refused(rule)
     if isinstance(error, DATABASE_ERRORS):
         return database_away(error)
     if is_gone(error):
@@ -189,7 +195,8 @@ class ProblemMiddleware:
         if hold := hold_of(error):
             return problem_response(409, LEGAL_HOLD, hold)
         # From a rule that the admin shares with the API, such as the delay after failed logins.
-        return refused(error) if isinstance(error, DomainError) else None
+        rule = refusal_in(error)
+        return refused(rule) if rule else None
 
 
 def is_for_browsers(path: str) -> bool:

@@ -268,6 +268,9 @@ MAX_UPLOAD_BYTES = env_int("MAX_UPLOAD_MB", 20, minimum=1, maximum=200) * 1024 *
 # One request with several files.
 MAX_REQUEST_BYTES = env_int("MAX_REQUEST_MB", 100, minimum=1, maximum=10_000) * 1024 * 1024
 MAX_REQUEST_BYTES = max(MAX_REQUEST_BYTES, MAX_UPLOAD_BYTES)
+# What a process may keep on disk of the requests that are coming in.
+WEB_SPOOL_BYTES = env_int("WEB_SPOOL_MB", 1_024, minimum=1, maximum=100_000) * 1024 * 1024
+WEB_SPOOL_BYTES = max(WEB_SPOOL_BYTES, 2 * MAX_REQUEST_BYTES)
 # What one user may keep; versions count as bytes.
 QUOTA_DOCUMENTS = env_int("QUOTA_DOCUMENTS", 2_000_000, maximum=100_000_000)
 QUOTA_BYTES = env_int("QUOTA_MB", 10_240, maximum=100_000_000) * 1024 * 1024
