@@ -11,6 +11,8 @@ NPM := $(shell node -e 'const [major, minor] = process.versions.node.split(".");
 TEST_PROCESSES ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 # These are a developer's commands, also where DATABASE_URL names a server of one's own.
 export DEBUG ?= True
+# Whatever the shell says: the tests start our processes a hundred times, and each would compile us.
+export PYTHONDONTWRITEBYTECODE :=
 RENDER_SCHEMA := ../shared/render.schema.json
 # Production's settings, as far as a check needs them: nothing connects to this database.
 PRODUCTION := DEBUG=False ALLOWED_HOSTS=api.example.com DATABASE_URL=postgresql://nobody@localhost/none \

@@ -77,6 +77,18 @@ def empty_database(_: TransactionTestCase) -> None:
 TransactionTestCase._fixture_teardown = empty_database  # type: ignore[attr-defined]  # noqa: SLF001
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker) -> None:
+    """No commit waits for the disk, whichever process makes it: nobody needs these rows later."""
+    with django_db_blocker.unblock():
+        with connection.cursor() as cursor:
+            name = connection.ops.quote_name(connection.settings_dict["NAME"])
+            cursor.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
+        # What is connected already does not have it.
+        connection.close()
+        connection.close_pool()  # type: ignore[attr-defined]
+
+
 @pytest.fixture(autouse=True)
 def _empty_cache() -> None:
     """No test meets the rates that another one has used up."""

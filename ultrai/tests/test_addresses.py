@@ -4,8 +4,6 @@ import re
 from typing import Any
 
 import pytest
-import yaml
-from django.conf import settings
 from django.db import connection
 from django.urls import reverse
 
@@ -13,9 +11,9 @@ from documents.models import Document
 from documents.tests.factories import make_document
 from ultrai.api import ApiMixin
 from ultrai.tests.endpoints import ENDPOINTS, address_of
+from ultrai.tests.schema import SCHEMA
 
 LISTS = [e for e in ENDPOINTS if e.is_list]
-SCHEMA = yaml.safe_load((settings.BASE_DIR / "docs/openapi.yaml").read_text())
 OPERATIONS = {
     (re.sub(r"\{.*?\}", "{}", path), method): operation
     for path, operations in SCHEMA["paths"].items()

@@ -1,15 +1,15 @@
 import re
 
 import pytest
-import yaml
 from django.conf import settings
 from django.urls import reverse
 
 from ultrai.tests.endpoints import endpoints
+from ultrai.tests.schema import parsed
 
 
 def test_the_schema_describes_every_endpoint(anonymous):
-    schema = yaml.safe_load(anonymous.get(reverse("schema")).content)
+    schema = parsed(anonymous.get(reverse("schema")).content)
 
     described = {
         (re.sub(r"\{.*?\}", "{}", path), method)

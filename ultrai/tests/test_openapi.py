@@ -2,7 +2,6 @@
 
 import re
 
-import yaml
 from django.conf import settings
 from jsonschema_rs import Draft202012Validator
 from rest_framework.exceptions import APIException
@@ -10,8 +9,8 @@ from rest_framework.exceptions import APIException
 from ultrai.examples import SCHEMAS, VALUES
 from ultrai.operations import OPERATIONS
 from ultrai.problem_examples import OWN_PROBLEMS
+from ultrai.tests.schema import SCHEMA
 
-SCHEMA = yaml.safe_load((settings.BASE_DIR / "docs/openapi.yaml").read_text())
 SCHEMAS_BY_NAME = SCHEMA["components"]["schemas"]
 PROBLEM_JSON = "application/problem+json"
 

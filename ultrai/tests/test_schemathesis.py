@@ -10,7 +10,6 @@ from collections.abc import Iterator
 
 import pytest
 import schemathesis
-from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, transaction
@@ -31,8 +30,8 @@ from conftest import PASSWORD
 from documents.services import replace_file
 from documents.tests.factories import make_document
 from ultrai.tests.processes import THROTTLES_OFF, database_url, web
+from ultrai.tests.schema import SCHEMA_FILE
 
-SCHEMA_FILE = settings.BASE_DIR / "docs/openapi.yaml"
 PLACEHOLDER = "before_call puts a real token here"
 GENERATION = {
     "max-examples": 10,  # besides the limits and omissions that the schema names, all of them
