@@ -1,9 +1,13 @@
 from typing import Any
 
 from django import forms
+from django.apps import apps
 from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.contrib.auth.models import Group, Permission
+from django.contrib.contenttypes.models import ContentType
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
@@ -33,8 +37,29 @@ class UserForm(UserChangeForm):
         field_classes = {"email": LowerCaseEmailField}
 
 
+class OfferedPermissionsMixin(admin.ModelAdmin):
+    """Offers permissions of what the admin shows: those of other models would permit nothing."""
+
+    def formfield_for_manytomany(
+        self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any
+    ) -> forms.ModelMultipleChoiceField | None:
+        if db_field.related_model is Permission:
+            shown = [model for model in apps.get_models() if admin.site.is_registered(model)]
+            types = ContentType.objects.get_for_models(*shown).values()
+            kwargs["queryset"] = Permission.objects.filter(content_type__in=types)
+        return super().formfield_for_manytomany(db_field, request, **kwargs)  # type: ignore[arg-type]
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupAdmin(OfferedPermissionsMixin, DjangoGroupAdmin):
+    pass
+
+
 @admin.register(User)
-class UserAdmin(LargeTableAdmin, DjangoUserAdmin):
+class UserAdmin(OfferedPermissionsMixin, LargeTableAdmin, DjangoUserAdmin):
     actions = ["deactivate", "end_sessions", "force_password_reset"]
     change_form_template = "admin/accounts/user.html"
     form = UserForm

@@ -38,6 +38,17 @@ def test_support_staff_see_every_list_and_change_nothing(result, name):
     assert support.get(reverse(f"admin:{name}_add")).status_code == 403
 
 
+def test_permissions_are_offered_of_what_the_admin_shows(staff, alice):
+    user = staff.get(reverse("admin:accounts_user_change", args=[alice.pk])).text
+    support = Group.objects.get(name="Support")
+    group = staff.get(reverse("admin:auth_group_change", args=[support.pk])).text
+
+    assert [("legal holds" in page, "file part" in page) for page in (user, group)] == [
+        (True, False),
+        (True, False),
+    ]
+
+
 def test_no_page_shows_a_secret(staff, alice, owned):
     token, session = PersonalAccessToken.objects.get(), Session.objects.get(user=alice)
     webhook = WebhookEndpoint.objects.get()
