@@ -36,6 +36,7 @@ def new_home():
     # Not tmp_path: every pytest that root runs closes /tmp/pytest-of-root to the server's user.
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "Ein Ordner" / ("lang " * 30 + "ß") / "postgres"
+        home.parent.mkdir(parents=True)
         yield home
         embedded_postgres.stop(home)
 
@@ -50,6 +51,21 @@ def home():
 def untouched_url():
     with new_home() as home:
         yield embedded_postgres.start(home)
+
+
+@pytest.fixture(scope="module")
+def made_before():
+    with new_home() as home:
+        embedded_postgres.start(home)
+        embedded_postgres.stop(home)
+        yield home
+
+
+@pytest.fixture
+def ready_home(home, made_before):
+    """One whose cluster need not be made: a copy, with the owners of its files."""
+    subprocess.run(["cp", "-a", made_before, home.parent], check=True)
+    return home
 
 
 @pytest.fixture
@@ -79,15 +95,15 @@ def postmaster_pid(home):
     return int((home / "cluster" / "postmaster.pid").read_text().split()[0])
 
 
-def test_data_survives_a_stop_at_the_same_url(home):
-    url = embedded_postgres.start(home)
+def test_data_survives_a_stop_at_the_same_url(ready_home):
+    url = embedded_postgres.start(ready_home)
     query(url, "CREATE TABLE kept AS SELECT lower('ÉCOLE ПРИВЕТ') AS word")
 
-    embedded_postgres.stop(home)
+    embedded_postgres.stop(ready_home)
     with pytest.raises(psycopg.OperationalError):
         query(url, "SELECT 1")
 
-    assert embedded_postgres.start(home) == url
+    assert embedded_postgres.start(ready_home) == url
     assert query(url, "SELECT word FROM kept") == "école привет"
 
 
@@ -122,14 +138,14 @@ def test_processes_that_start_at_once_share_one_server(home, new_client):
     assert (len(urls), len(started)) == (1, 1)
 
 
-def test_the_last_user_stops_the_server_however_the_others_went(home, new_client):
-    url = embedded_postgres.start(home)
+def test_the_last_user_stops_the_server_however_the_others_went(ready_home, new_client):
+    url = embedded_postgres.start(ready_home)
     killed, last = new_client(), new_client("fork")
     assert [killed.stdout.readline(), last.stdout.readline()] == [f"{url}\n"] * 2
 
     killed.kill()
     killed.wait()
-    embedded_postgres.stop(home)
+    embedded_postgres.stop(ready_home)
     assert query(url, "SELECT 1") == 1
 
     last.communicate(timeout=30)
@@ -137,15 +153,17 @@ def test_the_last_user_stops_the_server_however_the_others_went(home, new_client
         query(url, "SELECT 1")
 
 
-def test_start_recovers_a_killed_server(home):
-    url = embedded_postgres.start(home)
+def test_start_recovers_a_killed_server(ready_home):
+    url = embedded_postgres.start(ready_home)
     query(url, "CREATE TABLE kept AS SELECT 42 AS answer")
-    os.kill(postmaster_pid(home), signal.SIGKILL)
+    os.kill(postmaster_pid(ready_home), signal.SIGKILL)
     # Its process id may belong to somebody else by now.
-    stale = home / "cluster" / "postmaster.pid"
-    stale.write_text(stale.read_text().replace(str(postmaster_pid(home)), str(os.getpid()), 1))
+    stale = ready_home / "cluster" / "postmaster.pid"
+    stale.write_text(
+        stale.read_text().replace(str(postmaster_pid(ready_home)), str(os.getpid()), 1)
+    )
 
-    assert embedded_postgres.start(home) == url
+    assert embedded_postgres.start(ready_home) == url
     assert query(url, "SELECT answer FROM kept") == 42
 
 
@@ -161,29 +179,29 @@ def test_a_first_start_that_was_killed_is_done_again(home, new_client):
     assert query(url, "SELECT current_database()") == "ultrai"
 
 
-def test_a_deleted_folder_is_a_fresh_start_even_while_the_old_server_runs(home):
-    url = embedded_postgres.start(home)
-    old = postmaster_pid(home)
-    shutil.rmtree(home)
+def test_a_deleted_folder_is_a_fresh_start_even_while_the_old_server_runs(ready_home):
+    url = embedded_postgres.start(ready_home)
+    old = postmaster_pid(ready_home)
+    shutil.rmtree(ready_home)
 
-    assert embedded_postgres.start(home) != url
+    assert embedded_postgres.start(ready_home) != url
 
     with suppress(ProcessLookupError):  # it may have noticed already
         os.kill(old, signal.SIGQUIT)
     shutil.rmtree(dj_database_url.parse(url)["HOST"])
 
 
-def test_a_server_that_does_not_start_says_why_and_starts_when_mended(home):
-    url = embedded_postgres.start(home)
-    embedded_postgres.stop(home)
-    version = home / "cluster" / "PG_VERSION"
+def test_a_server_that_does_not_start_says_why_and_starts_when_mended(ready_home):
+    url = embedded_postgres.start(ready_home)
+    embedded_postgres.stop(ready_home)
+    version = ready_home / "cluster" / "PG_VERSION"
     version.write_text("12\n")
 
     with pytest.raises(embedded_postgres.EmbeddedPostgresUnavailable, match="version 12"):
-        embedded_postgres.start(home)
+        embedded_postgres.start(ready_home)
 
     version.write_text("18\n")
-    assert embedded_postgres.start(home) == url
+    assert embedded_postgres.start(ready_home) == url
 
 
 def test_without_the_wheel_the_error_says_what_to_set(home, monkeypatch):

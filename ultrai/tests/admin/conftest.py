@@ -2,12 +2,10 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from conftest import PASSWORD
 
 
 @pytest.fixture
 def staff(db):
-    User.objects.create_superuser("root@example.com", "Root", PASSWORD)
     client = Client()
-    assert client.login(username="root@example.com", password=PASSWORD)
+    client.force_login(User.objects.create_superuser("root@example.com", "Root"))
     return client
