@@ -1,14 +1,14 @@
 from typing import Any
 
 import django_filters
-from django.db.models import QuerySet
 from rest_framework import exceptions
 from rest_framework.filters import BaseFilterBackend
 from rest_framework.request import Request
 
 from accounts.authentication import signed_in
-from documents import search
+from documents.hits import Hits
 from documents.models import Document
+from documents.search import understand
 from ultrai.filters import TimeFilter
 
 MAX_SEARCH_CHARACTERS = 400
@@ -37,12 +37,11 @@ class DocumentFilter(django_filters.FilterSet):
 class SearchBackend(BaseFilterBackend):
     """`?search=`: the documents whose text matches, the best first.
 
-    The view has `is_searching`, and gets the `search` as it was understood.
+    The view says whether it `is_searching`, and whether it `is_asked_for_snippets`.
     """
 
-    def filter_queryset(
-        self, request: Request, queryset: QuerySet[Any], view: Any
-    ) -> QuerySet[Any]:
+    def filter_queryset(self, request: Request, queryset: Any, view: Any) -> Any:
+        """Return what DocumentPages take: the queryset as it is, or the search's hits."""
         if not view.is_searching:
             return queryset
         query = request.query_params["search"]
@@ -50,12 +49,11 @@ class SearchBackend(BaseFilterBackend):
             message = f"Text of at most {MAX_SEARCH_CHARACTERS} characters, without NUL."
             raise exceptions.ValidationError({"search": [message]})
         try:
-            view.search = search.understand(query)
+            search = understand(query)
         except ValueError as error:
             raise exceptions.ValidationError({"search": [str(error)]}) from None
-        if view.search is None:
-            return search.nothing(queryset)
-        return search.matching(queryset, view.search, signed_in(request).pk)
+        with_text = view.is_asked_for_snippets()
+        return Hits(queryset, search, signed_in(request).pk, with_text)
 
     def get_schema_operation_parameters(self, view: object) -> list[dict[str, object]]:
         return [

@@ -1,4 +1,4 @@
-"""Full text search: texts are kept in passages, found by their words, shown with their page.
+"""Full text search: texts are kept in passages, and found by their words.
 
 A query is what `websearch_to_tsquery` takes: words, "phrases", or, -not. All words must be in the
 document, not in one passage of it: each is looked up by itself. A phrase is found where it stands
@@ -6,24 +6,18 @@ in one passage.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal
 from itertools import batched
 from typing import Any
 
 from django.conf import settings
-from django.contrib.postgres.search import SearchQuery, SearchRank
 from django.db import connection
-from django.db.models import DecimalField, Exists, F, Max, OuterRef, Q, QuerySet, Value
-from django.db.models.functions import Cast
 
 from documents.models import PAGE_BREAK, Document, Passage
 
 PASSAGE_CHARACTERS = 4_000
 MAX_TERMS = 20
-HIGHLIGHT = "**"  # around the words that were found; a snippet is text, not HTML
-RANK = DecimalField(max_digits=9, decimal_places=6)  # a cursor has to compare it exactly
 
 
 # Writing
@@ -86,12 +80,6 @@ class Search:
         return " | ".join(f"({word})" for word in wanted)
 
 
-class StemmedQuery(SearchQuery):
-    """The text of a tsquery, taken as it is: parsing it again would stem it again."""
-
-    template = "%(expressions)s::tsquery"
-
-
 def understand(query: str) -> Search | None:
     """Return the query in PostgreSQL's words; None when it has none that could be found.
 
@@ -122,69 +110,3 @@ def understand(query: str) -> Search | None:
         if wanted:
             alternatives.append((wanted, [stem for stem, is_unwanted in found if is_unwanted]))
     return Search(alternatives) if alternatives else None
-
-
-def matching(documents: QuerySet[Document], search: Search, user_id: int) -> QuerySet[Document]:
-    """Those of the user's documents that match, with their `rank`: that of their best passage."""
-
-    def with_word(word: str) -> Q:
-        mine = Passage.objects.filter(user_id=user_id, vector=StemmedQuery(word))
-        return Q(pk__in=mine.values("document_id"))
-
-    def without_word(word: str) -> Q:
-        return ~Q(
-            Exists(Passage.objects.filter(document=OuterRef("pk"), vector=StemmedQuery(word)))
-        )
-
-    matches = Q()
-    for wanted, unwanted in search.alternatives:
-        alternative = Q()
-        # One word alone is what the join below looks for.
-        if len(wanted) > 1 or len(search.alternatives) > 1:
-            for word in wanted:
-                alternative &= with_word(word)
-        for word in unwanted:
-            alternative &= without_word(word)
-        matches |= alternative
-    any_word = StemmedQuery(search.any_word)
-    rank = Max(SearchRank(F("passages__vector"), any_word))
-    return (
-        documents.filter(passages__user_id=user_id, passages__vector=any_word)
-        .filter(matches)
-        .annotate(rank=Cast(rank, RANK))
-    )
-
-
-def nothing(documents: QuerySet[Document]) -> QuerySet[Document]:
-    """The result of a query without a word that could be found."""
-    return documents.annotate(rank=Value(Decimal(0), output_field=RANK)).none()
-
-
-@dataclass(frozen=True, slots=True)
-class Snippet:
-    page: int | None
-    text: str
-
-
-def snippets(document_ids: Iterable[int], search: Search) -> dict[int, Snippet]:
-    """Return, by document, what its best passage says around the words. For a page of results."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            WITH best AS MATERIALIZED (
-                SELECT DISTINCT ON (document_id) document_id, page, text
-                FROM document_passages
-                WHERE document_id = ANY(%(ids)s) AND vector @@ %(query)s::tsquery
-                ORDER BY document_id, ts_rank(vector, %(query)s::tsquery) DESC, number
-            )
-            SELECT document_id, page, ts_headline(%(language)s::regconfig, text,
-                %(query)s::tsquery, %(options)s) FROM best
-            """,
-            {
-                "ids": list(document_ids),
-                "query": search.any_word,
-                "language": settings.SEARCH_LANGUAGE,
-                "options": f'StartSel="{HIGHLIGHT}", StopSel="{HIGHLIGHT}", MaxWords=35',
-            },
-        )
-        return {pk: Snippet(page, text) for pk, page, text in cursor.fetchall()}

@@ -21,8 +21,9 @@ from accounts.authentication import signed_in
 from documents import services
 from documents.downloads import download, tag_of_file
 from documents.filters import DocumentFilter, SearchBackend
+from documents.hits import Hits
 from documents.models import PAGE_BREAK, Document
-from documents.search import Search, snippets
+from documents.pages import DocumentPages
 from documents.serializers import (
     CreatedDocumentSerializer,
     DeletedSerializer,
@@ -37,6 +38,7 @@ from documents.serializers import (
     PageSerializer,
     UploadResultsSerializer,
 )
+from documents.snippets import snippets
 from documents.uploads import UploadParser
 from documents.version_views import VersionActions
 from ultrai.api import RowsViewSet
@@ -84,6 +86,7 @@ class DocumentViewSet(
     parser_classes = [StrictJSONParser, UploadParser]
     filter_backends = [FilterBackend, SearchBackend]
     filterset_class = DocumentFilter
+    pagination_class = DocumentPages
     query_parameters = {
         "create": [
             OpenApiParameter(
@@ -93,7 +96,6 @@ class DocumentViewSet(
     }
     list_actions = ["list", "versions"]
     fields_of = {**VersionActions.fields_of, "page": PageSerializer}
-    search: Search | None = None
 
     def get_queryset(self) -> QuerySet[Document]:
         documents = Document.objects.visible_to(self.request.user)
@@ -124,10 +126,10 @@ class DocumentViewSet(
 
     def paginate_queryset(self, queryset: Any) -> Any:
         page = super().paginate_queryset(queryset)
-        if self.search and page and self.is_asked_for_snippets():
-            found = snippets([row.pk for row in page], self.search)
-            for row in page:
-                row.snippet, row.snippet_page = found[row.pk].text, found[row.pk].page
+        if isinstance(queryset, Hits) and queryset.search and page and queryset.with_text:
+            found = snippets([row.passage for row in page], queryset.search.any_word)
+            for row, snippet in zip(page, found, strict=True):
+                row.snippet = snippet
         return page
 
     def is_asked_for_snippets(self) -> bool:

@@ -62,6 +62,14 @@ class ShapedQuerySet[M: models.Model](QuerySet[M]):
             return inserted
         return super()._insert(objs, fields, returning_fields, raw, using, **conflict)  # type: ignore[misc]
 
+    def compiled(self) -> BoundCompiler:
+        """Return the SQL with its values, known or not, for other SQL to be made of it."""
+        compiler = self.query.get_compiler(using=self.db)
+        if isinstance(compiler, BoundCompiler):
+            return compiler
+        statement = Statement.of(self.query.clone(), self.db)
+        return statement.bound(statement.params)
+
 
 class Parameter(Expression):
     """A value that each call brings, fit for the database as it is: no field converts it."""

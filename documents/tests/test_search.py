@@ -31,6 +31,31 @@ def test_a_hit_has_rank_and_a_snippet_with_its_page(alice, client_of):
     assert 0 < row["rank"] < 1
 
 
+FILLING = "and so on, " * 100
+
+
+@pytest.mark.parametrize(
+    ("query", "text", "snippet"),
+    [
+        ("kettle", f"{FILLING}A kettle boils.", "A **kettle** boils."),
+        ("kettle", f"{FILLING}A kettle. {FILLING}Kettles.", "**kettle**. and so on"),
+        # Windows of words that begin like the stem do not have it; another word has.
+        ("die", f"Dieppe. {FILLING}She is dying.", "She is **dying**."),
+        ("dying", f"{FILLING}She is dying.", "**dying**."),
+        ("it's a kettle", f"{FILLING}It's a kettle.", "It's a **kettle**."),
+        ("x", f"{FILLING}Once more, x.", "**x**."),
+        ("50%", f"{FILLING}About 50%.", "About **50**%."),
+    ],
+)
+def test_a_snippet_is_what_stands_around_the_words(alice, client_of, query, text, snippet):
+    make_document(alice, content=text)
+
+    row = client_of(alice).get(LIST, {"search": query}).json()["results"][0]
+
+    assert snippet in row["snippet"]
+    assert len(row["snippet"].split()) <= 35
+
+
 def test_without_a_search_there_is_neither_rank_nor_snippet(alice, client_of):
     make_document(alice)
 
@@ -89,11 +114,40 @@ def test_pages_of_a_search_neither_repeat_nor_lose_a_document(alice, client_of):
     assert seen == ["5", "3", "1", "6", "4", "2", "0"]
 
 
-def test_a_search_goes_with_filters(alice, found):
-    make_document(alice, filename="a.md", content="kettle")
+@pytest.mark.parametrize(
+    ("filters", "names"),
+    [
+        ({"type": "md"}, ["100%.md"]),
+        ({"filename": "0%"}, ["100%.md"]),
+        ({"filename": "A.", "type": "txt"}, ["a.txt"]),
+    ],
+)
+def test_a_search_goes_with_filters(alice, found, filters, names):
+    make_document(alice, filename="100%.md", content="kettle")
     make_document(alice, filename="a.txt", content="kettle")
 
-    assert found("kettle", type="md") == ["a.md"]
+    assert found("kettle", **filters) == names
+
+
+def test_hits_are_counted_once_each(alice, client_of):
+    make_read_document(alice, "A kettle.\fThe kettle.", page_count=2)
+    client = client_of(alice)
+
+    counted = [client.get(LIST, {"search": q, "count": "true"}).json() for q in ("kettle", "the")]
+
+    assert [page["count"] for page in counted] == [1, 0]
+
+
+@pytest.mark.parametrize("order", ["rank", "-size", "created_at"])
+def test_pages_of_a_search_go_back_and_forth_in_any_order(alice, client_of, order):
+    for number in range(5):
+        make_document(alice, content="kettle " * (number % 3 + 1))
+    client = client_of(alice)
+    first = client.get(f"{LIST}?search=kettle&limit=2&ordering={order}").json()
+    second = client.get(first["next"]).json()
+
+    assert client.get(second["previous"]).json()["results"] == first["results"]
+    assert not {r["id"] for r in first["results"]} & {r["id"] for r in second["results"]}
 
 
 @pytest.mark.parametrize("query", ["x" * 401, "a b " * 11, "a\0b"])

@@ -45,6 +45,7 @@ def requests(alice, client_of):
     return {
         "list": lambda: client.get("/documents"),
         "detail": lambda: client.get(f"/documents/{documents[3].pk}"),
+        "search": lambda: client.get("/documents", {"search": "water"}),
         "create": create,
         "analysis create": lambda: client.post("/analyses", question),
         "analysis detail": lambda: client.get(f"/analyses/{analysis.pk}"),
