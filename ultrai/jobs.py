@@ -2,12 +2,14 @@
 
 import asyncio
 import contextvars
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from django.db import close_old_connections
+from django.db import close_old_connections, transaction
 from django.db.models import CharField, Exists, Model, OuterRef, QuerySet, Value
 from django.db.models.functions import Cast, Concat
 from procrastinate import JobContext, RetryStrategy
@@ -47,15 +49,19 @@ async def in_database[**P, T](function: Callable[P, T], *args: P.args, **kwargs:
     return await asyncio.get_running_loop().run_in_executor(_threads, context.run, call)
 
 
-# As Procrastinate's own function inserts it, but for the conflict: that would be an error, which
-# takes a savepoint before it and so two round trips more.
+# As Procrastinate's own function inserts it, but for two things. A conflict is no error: that would
+# take a savepoint before it, and so two round trips more. And the trigger tells no workers: whoever
+# notifies holds a lock of the whole server until the transaction is on the disk, and so of all who
+# queue jobs one commits at a time.
 ENQUEUE = """
     INSERT INTO procrastinate_jobs
         (task_name, queue_name, queueing_lock, priority, scheduled_at, args)
-    VALUES (%s, %s, %s, %s, %s, %s)
+    SELECT %s, %s, %s, %s, %s, %s FROM set_config('ultrai.tells_workers', 'yes', true)
     ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING
     RETURNING id
 """
+TELL = "SELECT pg_notify('procrastinate_queue_v1#' || %s, %s), pg_notify(%s, %s)"
+ANY_QUEUE = "procrastinate_any_queue_v1"
 
 
 def enqueue(
@@ -73,7 +79,15 @@ def enqueue(
     queued before the rows are there, and stay when the transaction is rolled back.
     """
     args = Jsonb({**arguments, **carried()})
-    run_prepared(ENQUEUE, [name, queue, lock, priority, at, args])
+    rows = run_prepared(ENQUEUE, [name, queue, lock, priority, at, args])
+    if rows and at is None:
+        # Whoever hears nothing of it finds it all the same: workers also look every few seconds.
+        transaction.on_commit(partial(tell_workers, queue, rows[0][0]), robust=True)
+
+
+def tell_workers(queue: str, job_id: int) -> None:
+    message = json.dumps({"type": "job_inserted", "job_id": job_id})
+    run_prepared(TELL, [queue, message, ANY_QUEUE, message])
 
 
 def without_job[M: Model](rows: QuerySet[M], lock: str) -> QuerySet[M, int]:

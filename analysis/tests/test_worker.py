@@ -1,12 +1,15 @@
 """A real worker process, real signals, a peer that holds its answer."""
 
+import json
 import signal
 
+import psycopg
 import pytest
 from django.db import connection
 from django.urls import reverse
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
+from procrastinate.contrib.django.utils import connector_params
 
 from analysis.models import Analysis, AnalysisResult
 from analysis.tests.factories import make_analysis
@@ -36,6 +39,17 @@ def analysis(transactional_db, alice):
     return make_analysis(
         user=alice, document=None, prompt="Why?", models=["slow:a", "slow:b"], mode="answers"
     )
+
+
+def test_workers_are_told_of_a_job_once_when_it_is_there(transactional_db, alice, client_of):
+    with psycopg.connect(**connector_params(), autocommit=True) as workers:
+        workers.execute("LISTEN procrastinate_any_queue_v1")
+        question = {"prompt": "Why?", "models": ["builtin:summary"]}
+        client_of(alice).post(reverse("analysis-list"), question)
+        told = [json.loads(one.payload) for one in workers.notifies(timeout=1)]
+
+    (job,) = ProcrastinateJob.objects.all()
+    assert told == [{"type": "job_inserted", "job_id": job.pk}]
 
 
 def as_if_a_minute_had_passed():
