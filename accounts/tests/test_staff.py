@@ -12,8 +12,8 @@ from documents.tests.factories import make_document
 USERS = reverse("admin:accounts_user_changelist")
 
 
-def member_of(group):
-    user = User.objects.create_user(f"{group}@example.com", group, None, is_staff=True)
+def member_of(group, password=None):
+    user = User.objects.create_user(f"{group}@example.com", group, password, is_staff=True)
     user.groups.add(Group.objects.get(name=group))
     client = Client()
     client.force_login(user)

@@ -103,7 +103,7 @@ def count():
 
 
 def test_staff_find_a_failed_result_and_have_it_succeed(page, service, provider, peer, alice):
-    member_of("Administrators")
+    member_of("Administrators", PASSWORD)
     document = make_read_document(alice, "Water boils at 100 degrees.", page_count=1)
     peer.answer = lambda model, text: (400, WORDS)
     with worker(**provider):
