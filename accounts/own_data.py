@@ -13,6 +13,7 @@ from django.db import connection, models, transaction
 from django.db.models import Q
 
 from accounts.models import User
+from ultrai.patience import allow_any_time
 from ultrai.rendering import digits, to_json
 
 # A file of the export: its name, and its bytes piece by piece.
@@ -91,6 +92,7 @@ def export(user: User) -> Iterator[bytes]:
 @transaction.atomic
 def erase(user: User) -> dict[str, int]:
     """Delete the user and all that hangs on them; return how many rows of which table."""
+    allow_any_time()
     User.objects.select_for_update().get(pk=user.pk)
     receipt = {table: count for table, rows in rows_of(user).items() if (count := rows.count()) > 0}
     receipt |= {"procrastinate_jobs": n} if (n := erase_mail_jobs(user)) else {}

@@ -46,6 +46,7 @@ from accounts.serializers import (
 from accounts.tokens import make_personal_access_token, refresh_session, start_session
 from ultrai.api import ApiViewSet, RowsViewSet
 from ultrai.exceptions import DomainError
+from ultrai.patience import unhurried
 from ultrai.throttling import GeneralThrottle, PasswordResetThrottle, RegisterThrottle
 from ultrai.tracing import carried
 
@@ -152,7 +153,7 @@ class AccountViewSet(ApiViewSet):
     def export(self, request: Request) -> StreamingHttpResponse:
         """A ZIP of everything: profile, documents and originals, analyses and results."""
         return StreamingHttpResponse(
-            own_data.export(signed_in(request)),
+            unhurried(own_data.export(signed_in(request))),
             content_type="application/zip",
             headers={"Content-Disposition": 'attachment; filename="ultrai-export.zip"'},
         )

@@ -32,6 +32,7 @@ from analysis.serializers import (
 )
 from ultrai.api import RowsViewSet
 from ultrai.pages import ListPages
+from ultrai.patience import unhurried
 
 LONGEST_WAIT_SECONDS = 30.0
 
@@ -213,7 +214,7 @@ class AnalysisViewSet(mixins.ListModelMixin, RowsViewSet[Analysis]):
         pieces = reports.report(analyses, form, lambda one: AnalysisDetailSerializer(one).data)
         disposition = f'attachment; filename="{name}.{form}"'
         return StreamingHttpResponse(
-            pieces,
+            unhurried(pieces),
             content_type=reports.MEDIA_TYPES[form],
             headers={"Content-Disposition": disposition},
         )

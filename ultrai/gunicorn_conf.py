@@ -23,6 +23,12 @@ max_requests = 20_000  # a slow leak in any library never gets far
 max_requests_jitter = 2_000
 control_socket_disable = True
 
+if settings.DATABASE_STATEMENT_TIMEOUT:
+    # Said when a connection begins, and so no query of a request.
+    options = settings.DATABASES["default"]["OPTIONS"]
+    limit = f"-c statement_timeout={settings.DATABASE_STATEMENT_TIMEOUT}s"
+    options["options"] = f"{options.get('options', '')} {limit}".strip()
+
 
 # Metrics: each process counts into files of its place, a number from 0. Who follows a process takes
 # its place and counts on in its files, so they stay few and no count is lost.

@@ -46,7 +46,8 @@ DESCRIPTIONS = {
     "415": "The media type is not one this endpoint reads.",
     "416": "The file has no bytes in this range.",
     "429": "Too many requests; try again after `Retry-After` seconds.",
-    "503": "The database is away; try again after `Retry-After` seconds.",
+    "503": "The database is away or took too long, or too many uploads come in; try again after "
+    "`Retry-After` seconds.",
     "507": "The quota is used up; `detail` has the figures.",
 }
 

@@ -78,7 +78,13 @@ PROBLEMS: dict[str, list[dict[str, Any]]] = {
             "code": "database_unavailable",
             "detail": "The database cannot be reached at the moment. Try again in a few seconds.",
             "retry_after": 5,
-        }
+        },
+        {
+            "code": "database_timeout",
+            "detail": "The database took too long for this. Try again in a few seconds, or ask for "
+            "less.",
+            "retry_after": 5,
+        },
     ],
     "507": [
         {

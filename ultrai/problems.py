@@ -20,7 +20,9 @@ logger = logging.getLogger(__name__)
 
 PROBLEM_JSON = "application/problem+json"
 DATABASE_RETRY_SECONDS = 5
-FOREIGN_KEY_VIOLATION = "23503"  # PostgreSQL's SQLSTATE
+# PostgreSQL's SQLSTATEs
+FOREIGN_KEY_VIOLATION = "23503"
+QUERY_CANCELED = "57014"
 LEGAL_HOLD = "legal_hold"  # what the triggers that refuse a deletion call themselves
 
 
@@ -64,7 +66,15 @@ def refusal_in(error: Exception) -> DomainError | None:
     return rule if isinstance(rule, DomainError) else None
 
 
-def database_away(error: Exception) -> JsonResponse:
+def database_failed(error: Exception) -> JsonResponse:
+    if getattr(error.__cause__, "sqlstate", None) == QUERY_CANCELED:
+        logger.warning("The database took too long", exc_info=error)
+        return problem_response(
+            503,
+            "database_timeout",
+            "The database took too long for this. Try again in a few seconds, or ask for less.",
+            retry_after=DATABASE_RETRY_SECONDS,
+        )
     logger.warning("The database cannot be reached: %s", type(error).__name__)
     return problem_response(
         503,
@@ -114,7 +124,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
         set_rollback()
         return refused(rule)
     if isinstance(error, DATABASE_ERRORS):
-        return database_away(error)
+        return database_failed(error)
     if is_gone(error):
         set_rollback()
         return gone()
@@ -189,7 +199,7 @@ class ProblemMiddleware:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if isinstance(error, DATABASE_ERRORS):
-            return database_away(error)
+            return database_failed(error)
         if is_gone(error):
             return gone()
         if hold := hold_of(error):

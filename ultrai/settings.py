@@ -191,6 +191,9 @@ DATABASES["default"]["OPTIONS"] = {
     },
 }
 
+# Only web processes have it (ultrai.gunicorn_conf); 0: as long as it takes.
+DATABASE_STATEMENT_TIMEOUT = env_int("DATABASE_STATEMENT_TIMEOUT", 10, maximum=3_600)  # seconds
+
 REDIS_URL = env_url("REDIS_URL", {"redis", "rediss"}, "redis://host:6379/0", default="")
 CACHES = caches(REDIS_URL)
 if REDIS_URL:  # the admin's; the database has them all the same

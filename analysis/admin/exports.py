@@ -10,6 +10,7 @@ from analysis.admin.page import READ_ANALYSIS
 from analysis.reports import MEDIA_TYPES
 from ultrai.admin import MachineWrittenAdmin
 from ultrai.admin.actions import EVERYWHERE, MOST_ROWS, confirmation, log
+from ultrai.patience import unhurried
 
 
 class ExportingAdmin(MachineWrittenAdmin):
@@ -39,7 +40,7 @@ class ExportingAdmin(MachineWrittenAdmin):
         log(request, rows, f"Exported as {form.upper()}.")
         name = str(self.opts.verbose_name_plural).replace(" ", "-")
         return StreamingHttpResponse(
-            self.exported(selected[:MOST_ROWS], form),
+            unhurried(self.exported(selected[:MOST_ROWS], form)),
             content_type=MEDIA_TYPES[form],
             headers={"Content-Disposition": f'attachment; filename="{name}.{form}"'},
         )
