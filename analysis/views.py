@@ -10,7 +10,6 @@ from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.reverse import reverse
 from rest_framework.serializers import BaseSerializer
 
 from analysis import reports, services
@@ -199,7 +198,7 @@ class AnalysisViewSet(mixins.ListModelMixin, RowsViewSet[Analysis]):
         return StreamingHttpResponse(stream, content_type="text/event-stream", headers=headers)
 
     def _accepted(self, analysis: Analysis) -> Response:
-        where = reverse("analysis-detail", [analysis.pk], request=self.request)
+        where = self.address_of(analysis, "analysis-detail")
         body = AnalysisDetailSerializer(analysis).data
         return Response(body, status.HTTP_202_ACCEPTED, headers={"Location": where})
 
@@ -258,7 +257,7 @@ class ResultViewSet(
         form = RecordedResultSerializer(data=request.data, context={"request": request})
         form.is_valid(raise_exception=True)
         result = form.save()
-        where = reverse("result-detail", [result.pk], request=request)
+        where = self.address_of(result, "result-detail")
         stored = OwnResultSerializer(self.get_queryset().get(pk=result.pk))
         return Response(stored.data, status.HTTP_201_CREATED, headers={"Location": where})
 

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import connection
 
 from documents.models import PAGE_BREAK, Document, Passage
+from ultrai.compiled import run_prepared
 
 PASSAGE_CHARACTERS = 4_000
 MAX_TERMS = 20
@@ -47,6 +48,7 @@ ADD_PASSAGES = """
     INSERT INTO document_passages (user_id, document_id, number, page, text, vector)
     SELECT %s, %s, number, page, text, to_tsvector(%s::regconfig, text)
     FROM unnest(%s::int[], %s::int[], %s::text[]) AS passage (number, page, text)
+    RETURNING number
 """
 PASSAGES_AT_ONCE = 50
 
@@ -54,12 +56,11 @@ PASSAGES_AT_ONCE = 50
 def add_passages(document: Document, text: str, *, has_pages: bool) -> None:
     """Index the text of a document that has no passages yet."""
     numbered = enumerate(passages(text, has_pages=has_pages))
-    with connection.cursor() as cursor:
-        for some in batched(numbered, PASSAGES_AT_ONCE, strict=False):
-            numbers, found = zip(*some, strict=True)
-            pages, texts = zip(*found, strict=True)
-            whose: list[Any] = [document.user_id, document.pk, settings.SEARCH_LANGUAGE]
-            cursor.execute(ADD_PASSAGES, [*whose, list(numbers), list(pages), list(texts)])
+    for some in batched(numbered, PASSAGES_AT_ONCE, strict=False):
+        numbers, found = zip(*some, strict=True)
+        pages, texts = zip(*found, strict=True)
+        whose: list[Any] = [document.user_id, document.pk, settings.SEARCH_LANGUAGE]
+        run_prepared(ADD_PASSAGES, [*whose, list(numbers), list(pages), list(texts)])
 
 
 # Reading

@@ -14,7 +14,6 @@ from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.reverse import reverse
 from rest_framework.serializers import BaseSerializer
 
 from accounts.authentication import signed_in
@@ -199,7 +198,7 @@ class DocumentViewSet(
         return Response(
             CreatedDocumentSerializer(document).data,
             status=status.HTTP_200_OK if stored.is_duplicate else status.HTTP_201_CREATED,
-            headers={"Location": reverse("document-detail", [document.pk], request=self.request)},
+            headers={"Location": self.address_of(document, "document-detail")},
         )
 
     # One document

@@ -1,10 +1,11 @@
 """What every view of the API is: the rules of its addresses, and of its answers, in one place."""
 
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from django.conf import settings
 from django.db.models import Model
+from django.urls import reverse
 from django.utils.module_loading import import_string
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -38,3 +39,13 @@ class ApiViewSet(ApiMixin, ViewSet):
 
 class RowsViewSet[M: Model](ApiMixin, ConditionalRowsMixin[M], GenericViewSet[M]):
     """Endpoints about the rows of a table."""
+
+    def address_of(self, row: Model, route: str) -> str:
+        """Return the URL of a row that was made, for `Location`."""
+        return str(self.request.build_absolute_uri(f"{place_of(route)}{row.pk}"))
+
+
+@cache
+def place_of(route: str) -> str:
+    """Return the path of a route to rows, up to the row's id; looking it up takes its time."""
+    return reverse(route, args=[0]).removesuffix("0")

@@ -7,7 +7,7 @@ aggregates, subqueries, ...) is written anew each time, as ever.
 """
 
 from collections.abc import Callable, Hashable, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from itertools import chain
 from json import JSONDecoder
@@ -16,7 +16,8 @@ from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db import DEFAULT_DB_ALIAS, connections, models
-from django.db.backends.postgresql.base import ServerBindingCursor
+from django.db.backends.postgresql.base import TIMESTAMPTZ_OID, ServerBindingCursor
+from django.db.backends.postgresql.psycopg_any import get_adapters_template
 from django.db.models import BooleanField, Func, JSONField, Q, Value, lookups
 from django.db.models.expressions import Col
 from django.db.models.fields import related_lookups
@@ -26,6 +27,9 @@ from django.db.models.sql import Query
 from django.db.models.sql.compiler import SQLCompiler
 from django.db.models.sql.constants import MULTI
 from django.db.models.sql.where import WhereNode
+from psycopg import adapters
+from psycopg.adapt import AdaptersMap
+from psycopg.pq import Format
 
 MOST_SHAPES = 1_000  # then they are forgotten, and found out anew
 # Of a query's state these make its SQL ...
@@ -169,7 +173,7 @@ class Statement(NamedTuple):
     params: tuple[Any, ...]
     compiler: SQLCompiler
     converters: dict[int, tuple[list[Any], Any]]
-    cursor: type[ServerBindingCursor]
+    cursor: type["KnownCursor"]
     names: tuple[str, ...]  # of a row's own columns, which come first
     related: list[RelatedPopulator]  # for the columns of the rows that are joined
 
@@ -184,7 +188,7 @@ class Statement(NamedTuple):
         for converted, column in converters.values():
             if is_plain_json(column.target):
                 converted[:] = [read_json]
-        cursor = PreparingCursor if is_steady else ServerBindingCursor
+        cursor = PreparingCursor if is_steady else KnownCursor
         kind: Any = compiler.klass_info
         if kind is None or kind["select_fields"] != list(range(len(kind["select_fields"]))):
             raise Shapeless  # no rows of the model, or none whose columns come first
@@ -200,7 +204,20 @@ class Statement(NamedTuple):
         return compiler
 
 
-class PreparingCursor(ServerBindingCursor):
+# Django's, but that times are read by the driver's C code alone. Its sessions are in UTC, so what
+# the driver makes of them is in UTC without Django's replacing the zone in each.
+READ_TIME: Any = adapters.get_loader(TIMESTAMPTZ_OID, Format.TEXT)
+ADAPTERS = AdaptersMap(get_adapters_template(True, UTC))
+ADAPTERS.register_loader(TIMESTAMPTZ_OID, READ_TIME)
+
+
+class KnownCursor(ServerBindingCursor):
+    """Runs SQL that is known, and has one set of adapters with all others of its kind."""
+
+    adapters = ADAPTERS
+
+
+class PreparingCursor(KnownCursor):
     """Has the server keep the plan, too: planning a lookup takes it longer than looking up."""
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:

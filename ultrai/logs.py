@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import orjson
+
 from ultrai.tracing import current_request_id
 
 REMOVED = "[removed]"
@@ -30,7 +32,6 @@ SECRETS_BY_FORM = (
 )
 # The row that PostgreSQL did not like, in the middle of a traceback.
 ROW = re.compile(r"\nDETAIL:.*?(?=\n\n|\nHINT:|\nCONTEXT:|\Z)", re.DOTALL)
-encode = json.JSONEncoder(default=str).encode
 
 
 @functools.cache
@@ -61,6 +62,13 @@ def traceback_of(record: logging.LogRecord) -> str | None:
         return None
     text = "".join(traceback.format_exception(record.exc_info[1]))
     return redacted(ROW.sub("", text).rstrip())
+
+
+def encode(line: dict[str, Any]) -> str:
+    try:
+        return orjson.dumps(line, str).decode()
+    except orjson.JSONEncodeError:  # half of a character, an integer of more than 64 bits
+        return json.dumps(line, default=str)
 
 
 class JSONFormatter(logging.Formatter):

@@ -106,6 +106,16 @@ class Prepared[M: models.Model]:
         return next(iter(ShapedQuerySet(self.queryset.model, bound)), None)
 
 
+class StoredState(ModelState):
+    """The state of a row that is in the database, and takes nothing until something is added."""
+
+    adding = False
+
+    def __del__(self) -> None:
+        if "fields_cache" in self.__dict__:
+            super().__del__()
+
+
 class QuickRow:
     """For models: rows as the database gives them, without all that Model.__init__ looks after; and
     inserted by SQL that is there already."""
@@ -119,13 +129,14 @@ class QuickRow:
         *,
         fetch_mode: Any = None,
     ) -> Self:
-        state = ModelState()
-        state.adding, state.db = False, db
+        state = StoredState()
+        state.db = db
         if fetch_mode is not None:
             state.fetch_mode = fetch_mode
         row = cls.__new__(cls)
         # Columns that were not read are missing, which is how Django knows deferred ones.
-        row.__dict__ = {"_state": state, **dict(zip(field_names, values, strict=True))}
+        row.__dict__ = attributes = dict(zip(field_names, values, strict=True))
+        attributes["_state"] = state
         return row
 
     def _do_insert(

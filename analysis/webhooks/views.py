@@ -43,7 +43,7 @@ class WebhookViewSet(
         form = WebhookSerializer(data=request.data, context={"request": request})
         form.is_valid(raise_exception=True)
         endpoint = form.save()
-        where = reverse("webhook-detail", [endpoint.pk], request=request)
+        where = self.address_of(endpoint, "webhook-detail")
         body = with_secret(endpoint)
         return Response(body, status.HTTP_201_CREATED, headers={"Location": where})
 
