@@ -17,8 +17,8 @@ WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 
 def extract(data, filename="upload", *, seconds=600, **limits):
     """The limit on CPU time stays: it is the same on a machine that has others' work to do."""
-    limits = Limits(seconds=seconds, **limits)
-    return asyncio.run(extract_text(data, recognise(data, filename), limits))
+    file_type = recognise(data, filename)
+    return asyncio.run(extract_text(data, file_type, Limits(seconds=seconds, **limits)))
 
 
 def failure(data, filename="upload", **limits):

@@ -245,7 +245,7 @@ def environment_of(pid):
 
 
 async def started_child():
-    """The child that reads the file, once it is a program of its own and no copy of this process."""
+    """The child that reads the file, once it is a program of its own and no copy of us."""
     async with asyncio.timeout(60):
         while not (found := [child for child in children() if b"child.py" in command_of(child)]):
             await asyncio.sleep(0.01)
