@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from analysis.budgets import this_month
 from analysis.models import Analysis, Budget
+from analysis.providers import ProviderConfig
 from documents.tests.factories import make_document
 
 PRICED = "openai:gpt-4.1"  # one call is estimated at about 0.033 USD
@@ -107,3 +108,12 @@ def test_an_analysis_that_goes_with_its_document_frees_its_money_and_keeps_its_c
     budget = Budget.objects.get()
     assert (budget.reserved_usd, budget.spent_usd) == (Decimal(0), Decimal("0.01"))
     assert not Analysis.objects.exists()
+
+
+def test_an_estimate_is_answered_as_it_is_stored(ask, read, settings):
+    name = "gemini-2.0-flash-lite"  # 0.075 USD a million: odd numbers of tokens have a ninth digit
+    settings.LLM_PROVIDERS = {"google": ProviderConfig("google", "google", "x", None, (name,))}
+
+    answered = [ask(models=[f"google:{name}"], prompt="x" * size).json() for size in (3, 6, 9, 12)]
+
+    assert answered == [read(one["id"]) for one in answered]
