@@ -100,9 +100,14 @@ class Document(QuickRow, models.Model):
             models.Index(fields=["user", "created_at", "id"], name="documents_by_created_at"),
             models.Index(fields=["user", "filename", "id"], name="documents_by_filename"),
             models.Index(fields=["user", "size_bytes", "id"], name="documents_by_size"),
-            models.Index(fields=["user", "status", "id"], name="documents_by_status"),
             models.Index(fields=["user", "file_type", "id"], name="documents_by_type"),
             models.Index(fields=["user", "sha256"], name="documents_by_sha256"),
+            # By status: most are ready, and the list has them in order; few are not.
+            models.Index(
+                fields=["user", "id"],
+                condition=models.Q(status="failed"),
+                name="documents_failed_by_user",
+            ),
             models.Index(
                 fields=["id"], condition=models.Q(status="pending"), name="documents_pending"
             ),

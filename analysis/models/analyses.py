@@ -123,7 +123,11 @@ class Analysis(QuickRow, models.Model):
                 condition=models.Q(status__in=["queued", "running"]),
                 name="analyses_unfinished_by_user",
             ),
-            models.Index(fields=["finished_at", "id"], name="analyses_by_finish"),  # retention
+            models.Index(  # for retention; nothing is written before the end
+                fields=["finished_at", "id"],
+                condition=models.Q(finished_at__isnull=False),
+                name="analyses_ended",
+            ),
             models.Index(  # the admin's filter
                 "status",
                 models.F("id").desc(),

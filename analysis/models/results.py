@@ -148,7 +148,11 @@ class AnalysisResult(QuickRow, models.Model):
                 condition=~models.Q(cache_key=""),
                 name="results_by_cache_key",
             ),
-            models.Index(fields=["finished_at"], name="results_by_finish"),  # providers' health
+            models.Index(  # for figures and providers' health; nothing is written before the end
+                fields=["finished_at"],
+                condition=models.Q(finished_at__isnull=False),
+                name="results_ended",
+            ),
             models.Index(
                 fields=["created_at", "id"],
                 condition=models.Q(analysis__isnull=True),

@@ -76,7 +76,8 @@ Requests a second and p99 at 16 clients, by the number of documents stored.
 
 ![Median time of an answer at 16 clients, by documents stored](performance.svg)
 
-Indexes of the large tables that none of these requests has used: {unused}.
+Indexes of the large tables that other queries need than these requests have made
+([indexes.md](indexes.md) says which): {unused}.
 """,
     )
     (DOCS / "query-plans.md").write_text(plans(found))

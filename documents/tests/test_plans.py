@@ -81,7 +81,7 @@ def test_lists_and_searches_use_the_indexes(alice, bob, client_of):
         f"{LIST}?ordering=filename": "documents_by_filename",
         next_by_name: "documents_by_filename",
         f"{LIST}?ordering=-size": "documents_by_size",
-        f"{LIST}?status=failed": "documents_by_status",
+        f"{LIST}?status=failed": "documents_failed_by_user",
         f"{LIST}?type=docx": "documents_by_type",
     }
     searches = {

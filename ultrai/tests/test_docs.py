@@ -4,8 +4,13 @@ import pytest
 from django.conf import settings
 from django.urls import reverse
 
+from accounts.models import Session
+from analysis.models import Analysis, AnalysisResult
+from documents.models import Document, Passage
 from ultrai.tests.endpoints import endpoints
 from ultrai.tests.schema import parsed
+
+LARGE = [Document, Passage, Analysis, AnalysisResult, Session]
 
 
 def test_the_schema_describes_every_endpoint(anonymous):
@@ -66,3 +71,13 @@ def test_every_test_that_the_security_page_names_exists():
         for file, test in named
         if f"def {test}(" not in (settings.BASE_DIR / file).read_text()
     ] == []
+
+
+def test_the_docs_say_what_needs_each_index_of_the_large_tables():
+    page = (settings.BASE_DIR / "docs/indexes.md").read_text()
+
+    described = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+
+    assert sorted(described) == sorted(
+        index.name for model in LARGE for index in model._meta.indexes
+    )
