@@ -299,6 +299,11 @@ class ShapedQuery(Query):
         found = []
         children: Any = q_object.children
         for child in children:
+            if type(child) is Q:
+                if (inner := self.equalities(child)) is None:
+                    return None
+                found += inner
+                continue
             field = column_of(self.model, child[0]) if type(child) is tuple else None
             if field is None:
                 return None
@@ -344,6 +349,7 @@ class ShapedQuery(Query):
 @lru_cache(maxsize=1_000)
 def column_of(model: type[models.Model], name: str) -> Any:
     """Return the field of the model's own table that a condition names, if that is all it says."""
+    name = name.removesuffix("__exact")
     for field in model._meta.local_concrete_fields:  # noqa: SLF001  its public name
         if name in {field.name, field.attname} or (name == "pk" and field.primary_key):
             return field

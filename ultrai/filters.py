@@ -1,5 +1,6 @@
 """Filters for the lists of every app, strict about what they take."""
 
+from copy import copy, deepcopy
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -46,9 +47,27 @@ class FilterBackend(DjangoFilterBackend):
         return narrowed(filters, frozenset(used))(**arguments)
 
 
+class Filters(dict[str, django_filters.Filter]):
+    """Filters that are copied for each request, but not what they are made of."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> dict[str, django_filters.Filter]:
+        # One that calls a method of its set refers to itself.
+        return {n: deepcopy(f, memo) if f.method else copy(f) for n, f in self.items()}
+
+
+class FormFields(dict[str, forms.Field]):
+    """Fields that all forms share: to clean a value changes none."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> dict[str, forms.Field]:
+        return dict(self)
+
+
 @lru_cache(maxsize=1_000)
 def narrowed(filters: type[django_filters.FilterSet], names: frozenset[str]) -> Any:
-    """The filter set with these of its filters alone."""
+    """The filter set with these of its filters alone, and with its form made once."""
     narrow: Any = type(filters.__name__, (filters,), {})
-    narrow.base_filters = {n: f for n, f in filters.base_filters.items() if n in names}
+    narrow.base_filters = Filters({n: f for n, f in filters.base_filters.items() if n in names})
+    form = narrow().get_form_class()
+    form.base_fields = FormFields(form.base_fields)
+    narrow.get_form_class = lambda _: form
     return narrow

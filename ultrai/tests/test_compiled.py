@@ -35,6 +35,9 @@ def pages(alice, bob, ids):
     yield of(bob).order_by("filename")[1:3]
     yield of(bob).exclude(filename="b")
     yield of(bob).filter(filename="b")
+    yield of(bob).filter(filename__exact="b")
+    yield of(bob).filter(Q(filename="b"), Q(Q(filename__exact="c")))
+    yield of(bob).filter(Q(filename="b"), ~Q(filename="c"))
     yield of(bob).filter(sha256="b")
     yield of(bob).filter(Q(filename="b") | Q(filename="c"))
     yield of(bob).filter(filename="b", status="ready")
