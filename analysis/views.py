@@ -79,9 +79,17 @@ class AnalysisViewSet(mixins.ListModelMixin, RowsViewSet[Analysis]):
             return analyses.defer("prompt").annotate(
                 prompt_start=Left("prompt", 500), finished_or_never=FINISHED_OR_NEVER
             )
-        if self.action == "retrieve" and not self.reads_results:
+        if self.action == "retrieve":
             return analyses
         return analyses.prefetch_related(Prefetch("results", AnalysisResult.objects.in_order()))
+
+    def get_object(self) -> Analysis:
+        analysis = super().get_object()
+        if self.action == "retrieve" and self.reads_results:
+            # As prefetch_related() leaves them, without what it does for many rows.
+            results = AnalysisResult.objects.in_order().filter(analysis_id=analysis.pk)
+            analysis._prefetched_objects_cache = {"results": results}  # noqa: SLF001
+        return analysis
 
     def lock(self) -> Analysis:
         analysis = super().lock()
