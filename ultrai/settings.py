@@ -11,6 +11,7 @@ from corsheaders.defaults import default_headers
 
 from analysis.providers.config import ProviderConfig, ProviderKind
 from ultrai import pool
+from ultrai.cursors import PlainCursor
 from ultrai.environment import (
     SEARCH_LANGUAGES,
     caches,
@@ -179,6 +180,7 @@ DATABASES["default"]["OPTIONS"] = {
     "keepalives_idle": 30,
     "keepalives_interval": 5,
     "keepalives_count": 3,
+    "cursor_factory": PlainCursor,
     # Prepared are only statements that ask for it (ultrai.compiled); None would forbid it.
     "prepare_threshold": 1_000_000_000 if env_bool("DATABASE_PREPARE", default=True) else None,
     **DATABASES["default"].get("OPTIONS", {}),
