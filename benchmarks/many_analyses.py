@@ -9,6 +9,7 @@ how long that one took.
 import argparse
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks.peer import Peer
 from benchmarks.stand import (
@@ -23,6 +24,24 @@ from benchmarks.stand import (
 )
 
 MODELS = ["peer:a", "peer:b", "peer:c", "peer:d", "peer:e"]
+CLIENTS = 4  # that ask at once
+OUTCOMES = """
+    SELECT concat_ws(' ', status, nullif(error_code, '')), count(*)
+    FROM analysis_results GROUP BY 1 ORDER BY 2 DESC
+"""
+SPANS = """
+    SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY waited), max(waited),
+           percentile_cont(0.5) WITHIN GROUP (ORDER BY took), max(took)
+    FROM analyses, LATERAL (
+        SELECT extract(epoch FROM started_at - created_at)::float8 AS waited,
+               extract(epoch FROM finished_at - started_at)::float8 AS took
+    ) AS spans
+"""
+TIMES = """
+    SELECT extract(epoch FROM started_at - created_at)::float8,
+           extract(epoch FROM finished_at - started_at)::float8
+    FROM analyses WHERE id = %s
+"""
 ENDED = "SELECT count(*) FROM analyses WHERE finished_at IS NOT NULL"
 
 
@@ -56,8 +75,8 @@ def main() -> None:
         watcher = threading.Thread(target=watch)
         watcher.start()
         started = time.monotonic()
-        for number in range(options.analyses):
-            ask(port, token, number, MODELS)
+        with ThreadPoolExecutor(CLIENTS) as clients:
+            list(clients.map(lambda n: ask(port, token, n, MODELS), range(options.analyses)))
         asked = time.monotonic() - started
         if options.late:
             late(service, port, options.analyses // 4)
@@ -66,10 +85,17 @@ def main() -> None:
         seconds = time.monotonic() - started
         is_over.set()
         watcher.join()
+        outcomes, spans = service.rows(OUTCOMES), service.rows(SPANS)[0]
         cpu = sum(cpu_seconds(worker.pid) for worker in workers)
     calls = len(peer.asked)
     print(f"{options.analyses} analyses of {len(MODELS)} models, {options.seconds:g} s a call")
     print(f"asked in {asked:.1f} s, ended after {seconds:.1f} s; {calls:,} calls")
+    print(f"results: {', '.join(f'{count:,} {outcome}' for outcome, count in outcomes)}")
+    print(
+        "waited for a worker: {:.1f} s (median), {:.1f} s at most; then {:.1f} and {:.1f} s".format(
+            *spans
+        )
+    )
     print(f"most calls in flight: {peer.most_in_flight:,}; the workers' CPU: {cpu:.1f} s")
     print(f"memory of each worker: {idle} MB idle, {most} MB at most")
 
@@ -91,7 +117,11 @@ def late(service: Stand, port: int, after: int) -> None:
     wait_until(lambda: call(port, "GET", f"/analyses/{number}", token=token)[2]["finished_at"])
     left = service.rows("SELECT count(*) FROM analyses WHERE finished_at IS NULL")[0][0]
     waited = time.monotonic() - started
-    print(f"somebody else's one: {waited:.1f} s; {left} others had not ended then")
+    queued, took = service.rows(TIMES, number)[0]
+    print(
+        f"somebody else's one: {waited:.1f} s, of which {queued:.1f} s until a worker took it and "
+        f"{took:.1f} s in there; {left} others had not ended then"
+    )
 
 
 if __name__ == "__main__":
