@@ -114,7 +114,8 @@ def late(service: Stand, port: int, after: int) -> None:
     wait_until(lambda: service.rows(ENDED)[0][0] >= after, seconds=600)
     started = time.monotonic()
     number = ask(port, token, 0, MODELS[:1])
-    wait_until(lambda: call(port, "GET", f"/analyses/{number}", token=token)[2]["finished_at"])
+    is_over = "SELECT 1 FROM analyses WHERE id = %s AND finished_at IS NOT NULL"
+    wait_until(lambda: service.rows(is_over, number), seconds=600)
     left = service.rows("SELECT count(*) FROM analyses WHERE finished_at IS NULL")[0][0]
     waited = time.monotonic() - started
     queued, took = service.rows(TIMES, number)[0]

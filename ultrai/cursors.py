@@ -13,9 +13,9 @@ class PlainCursor(Cursor):
     """
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
-        threshold = self.connection.prepare_threshold
-        self.connection.prepare_threshold = None
+        connection: Any = self.connection  # type: ignore[attr-defined]  # the stubs lack it
+        threshold, connection.prepare_threshold = connection.prepare_threshold, None
         try:
             return super().execute(query, params, **options)  # type: ignore[misc]
         finally:
-            self.connection.prepare_threshold = threshold
+            connection.prepare_threshold = threshold

@@ -1,10 +1,11 @@
 """SQL that is kept by a query's shape: never another query's, never another call's values."""
 
+import tracemalloc
 from datetime import timedelta
 
 import pytest
 from django.core.exceptions import FieldError, ObjectDoesNotExist
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Left, Lower
 from django.utils import timezone
@@ -204,3 +205,15 @@ def test_what_cannot_be_inserted_is_an_error_of_the_database(alice):
         Document(pk=document.pk, user=alice, filename="a", size_bytes=1).save(force_insert=True)
     made = Document.objects.create(user=alice, filename=Lower(Value("A")), size_bytes=1)
     assert Document.objects.get(pk=made.pk).filename == "a"
+
+
+def test_the_text_of_a_query_is_not_kept_by_the_connection(db):
+    tracemalloc.start()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT length(%s)", ["x" * 5_000_000])
+        assert cursor.fetchone() == (5_000_000,)
+    del cursor
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert kept < 1_000_000
