@@ -10,6 +10,7 @@ from typing import Any
 # Read in the master: a wrong variable ends the process at once, with its one line, instead of a
 # worker that fails to boot again and again.
 from ultrai import settings
+from ultrai.balancing import leave
 
 workers = settings.WEB_CONCURRENCY
 worker_class = "ultrai.patient_worker.PatientWorker"
@@ -49,6 +50,7 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 def child_exit(server: Any, worker: Any) -> None:
     """What was true of a process only while it lived is true no more."""
+    leave(worker.place)
     folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
     for file in folder.glob(f"gauge_live*_{worker.place}.db"):
         file.unlink(missing_ok=True)
@@ -57,10 +59,10 @@ def child_exit(server: Any, worker: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     from ultrai.metrics import start_sampling
 
-    start_sampling()
     # What is there now stays: a collection in the middle of a request need not look through it.
     gc.collect()
     gc.freeze()
+    start_sampling()
 
 
 def post_fork(server: Any, worker: Any) -> None:

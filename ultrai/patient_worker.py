@@ -16,6 +16,7 @@ from typing import Any
 
 from gunicorn.http.errors import LimitRequestHeaders
 
+from ultrai.balancing import BalancingWorker
 from ultrai.spooling import BodyTooSlow, SpoolingWorker
 
 # What is waited for in the socket: less than any socket's buffer holds. No head may be larger.
@@ -55,7 +56,7 @@ class Waiting:
         self.is_asked = False  # for its body
 
 
-class PatientWorker(SpoolingWorker):
+class PatientWorker(BalancingWorker, SpoolingWorker):
     def enqueue_req(self, conn: Any) -> None:
         """Give the connection a thread once its request is there; runs in the main thread."""
         # Of a request sent right behind another one, the beginning was read along with that.

@@ -1,0 +1,41 @@
+"""How a real gunicorn's processes share out who connects."""
+
+import http.client
+import os
+import signal
+import urllib.parse
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+from ultrai.tests.processes import database_url, gunicorn, wait_until
+
+
+def children_of(pid):
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def is_up(pid):
+    """Whether it accepts connections: just before, it starts the thread that samples its pool."""
+    return len(list(Path(f"/proc/{pid}/task").iterdir())) > 1
+
+
+def answers(connection):
+    try:
+        connection.request("GET", "/health/live")
+        return connection.getresponse().read() != b""
+    except OSError:
+        return False
+
+
+def test_each_of_two_processes_gets_its_part_of_the_connections(django_db_setup):
+    with gunicorn(2, DATABASE_URL=database_url()) as (url, master), ExitStack() as stack:
+        wait_until(lambda: [is_up(pid) for pid in children_of(master.pid)] == [True, True])
+        host = urllib.parse.urlsplit(url).netloc
+        clients = [
+            stack.enter_context(closing(http.client.HTTPConnection(host))) for _ in range(16)
+        ]
+        assert all(map(answers, clients))
+
+        os.kill(children_of(master.pid)[0], signal.SIGKILL)
+
+        assert 4 <= [answers(client) for client in clients].count(True) <= 12
