@@ -14,30 +14,37 @@ from documents.models import Document, DocumentQuerySet
 from documents.search import Search
 
 FOUND = (
-    " FROM ({documents}) AS documents"
-    " JOIN document_passages AS passages ON passages.document_id = documents.id"
+    " FROM document_passages AS passages{documents}"
     " WHERE passages.user_id = %s AND passages.vector @@ %s::tsquery{words}"
 )
+OF_DOCUMENTS = " JOIN ({}) AS documents ON documents.id = passages.document_id"
 # A rank is a decimal, because a cursor has to compare it exactly.
 BEST = (
-    "SELECT DISTINCT ON (documents.id) documents.*, passages.page, passages.number,"
+    "SELECT DISTINCT ON (passages.document_id) {columns}, passages.page, passages.number,"
     " ts_rank(passages.vector, %s::tsquery)::numeric(9, 6) AS rank"
-    f"{FOUND} ORDER BY documents.id, rank DESC, passages.number"
+    f"{FOUND} ORDER BY passages.document_id, rank DESC, passages.number"
 )
 PAGE = f"SELECT hits.*, {{text}} FROM ({BEST}) AS hits{{place}} ORDER BY {{order}} LIMIT %s"  # noqa: S608  of ours
-COUNT = f"SELECT count(*) FROM (SELECT DISTINCT documents.id{FOUND} LIMIT %s) AS counted"  # noqa: S608
+# Where every document of the user's will do, and its best passage says where it comes, documents
+# are read for the page alone.
+DOCUMENTS_OF_PAGE = (
+    "SELECT documents.*, hits.page, hits.number, hits.rank, hits.text"  # noqa: S608
+    f" FROM ({PAGE}) AS hits JOIN ({{all}}) AS documents ON documents.id = hits.id"
+    " ORDER BY {order}"
+)
+COUNT = f"SELECT count(*) FROM (SELECT DISTINCT passages.document_id{FOUND} LIMIT %s) AS counted"  # noqa: S608
 # Selected last, PostgreSQL reads it for the rows of the page alone.
 TEXT = (
     "(SELECT text FROM document_passages AS passages"
-    " WHERE passages.document_id = hits.id AND passages.number = hits.number)"
+    " WHERE passages.document_id = hits.id AND passages.number = hits.number) AS text"
 )
 WITH_WORD = (
-    "documents.id IN"
+    "passages.document_id IN"
     " (SELECT document_id FROM document_passages WHERE user_id = %s AND vector @@ %s::tsquery)"
 )
 WITHOUT_WORD = (
     "NOT EXISTS (SELECT FROM document_passages AS others"
-    " WHERE others.document_id = documents.id AND others.vector @@ %s::tsquery)"
+    " WHERE others.document_id = passages.document_id AND others.vector @@ %s::tsquery)"
 )
 
 
@@ -61,19 +68,28 @@ class Hits:
         columns = [f"hits.{name}" for name in names]
         follows = f" WHERE ({', '.join(columns)}) {sign} ({', '.join(['%s'] * len(place))})"
         words, values = self.words(self.search)
-        sql = PAGE.format(
-            text=TEXT if self.with_text else "NULL",
-            documents=known.statement.sql,
+        any_word = self.search.any_word
+        found = [self.user_id, any_word, *values, *place, limit]
+        is_late = self.are_all and set(names) <= {"rank", "id"}
+        sql = (DOCUMENTS_OF_PAGE if is_late else PAGE).format(
+            columns="passages.document_id AS id" if is_late else "documents.*",
+            text=TEXT if self.with_text else "NULL AS text",
+            documents="" if is_late else OF_DOCUMENTS.format(known.statement.sql),
+            all=known.statement.sql,
             words=words,
             place=follows if place else "",
             order=", ".join(f"{column} {way}" for column in columns),
         )
-        any_word = self.search.any_word
-        params = [any_word, *known.params, self.user_id, any_word, *values, *place, limit]
+        params = [any_word, *found, *known.params] if is_late else [any_word, *known.params, *found]
         with connection.cursor() as cursor:
             cursor.execute(sql, params)
             rows = known.apply_converters(cursor.fetchall(), known.statement.converters)
         return [self.hit(known.statement.names, row) for row in rows]
+
+    @property
+    def are_all(self) -> bool:
+        """Whether it is all documents of the user's that are searched: no filter but the owner."""
+        return len(self.documents.query.where.children) == 1
 
     def hit(self, names: tuple[str, ...], row: list[Any]) -> Document:
         *columns, page, _, rank, text = row
@@ -86,11 +102,13 @@ class Hits:
         if self.search is None:
             return 0
         known = self.documents.compiled()
+        documents = "" if self.are_all else OF_DOCUMENTS.format(known.statement.sql)
         words, values = self.words(self.search)
+        found = [self.user_id, self.search.any_word, *values, limit]
         with connection.cursor() as cursor:
             cursor.execute(
-                COUNT.format(documents=known.statement.sql, words=words),
-                [*known.params, self.user_id, self.search.any_word, *values, limit],
+                COUNT.format(documents=documents, words=words),
+                found if self.are_all else [*known.params, *found],
             )
             return int(cursor.fetchone()[0])
 

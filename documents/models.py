@@ -340,7 +340,9 @@ class Passage(models.Model):
 
     class Meta:
         db_table = "document_passages"
-        indexes = [GinIndex(fields=["vector"], name="document_passages_vector")]
+        # Without a list of what is still to be sorted in, which every search would read and some
+        # upload empty.
+        indexes = [GinIndex(fields=["vector"], name="document_passages_vector", fastupdate=False)]
 
     def __str__(self) -> str:
         return f"Passage {self.number} of document {self.document_id}"
