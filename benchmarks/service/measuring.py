@@ -12,9 +12,6 @@ from benchmarks.service.load import Run, drive
 from benchmarks.service.operations import Operation, Seeded, operations
 from benchmarks.service.servers import CEILING, SERVICE, gunicorn, idle_worker_megabytes
 
-# What wrk has asked for when it ends is answered still, and would cost the next measurement.
-SECONDS_TO_SETTLE = 0.3
-
 
 class Plan(NamedTuple):
     clients: list[int]
@@ -40,17 +37,17 @@ def measure(plan: Plan) -> dict[str, Any]:
         memory: dict[str, float] = {"web_started_mb": service.megabytes}
         for number in range(plan.rounds + 1):  # the first warms up
             for one in chosen:
-                targets = {"service": service.port}
-                targets |= {"ceiling": ceiling.port} if one.has_ceiling else {}
+                targets = {"service": service}
+                targets |= {"ceiling": ceiling} if one.has_ceiling else {}
                 for clients in plan.clients if number else [8]:
-                    for target, port in targets.items():
+                    for target, server in targets.items():
                         seconds = plan.seconds if number else min(3, plan.seconds)
                         nonce = f"{os.getpid()}-{time.time_ns()}"
-                        run = drive(one, port, clients, seconds, nonce)
+                        run = drive(one, server.port, clients, seconds, nonce)
                         if number:
                             runs.setdefault((target, one.name, clients), []).append(run)
                         report(target, one, clients, run, number)
-                        time.sleep(SECONDS_TO_SETTLE)
+                        server.settle()
                 seeded.restore()
         memory |= {"web_loaded_mb": service.megabytes, "web_started_s": round(service.seconds, 1)}
     memory["worker_idle_mb"] = idle_worker_megabytes()

@@ -11,11 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.stand import cpu_seconds, memory_mb
+
 ROOT = Path(__file__).parent.parent.parent
 SERVICE = "ultrai.wsgi"
 CEILING = "benchmarks.service.ceiling:application"
 PROCESSES = 2
 SECONDS_UNTIL_IDLE = 8
+SECONDS_LOOKED_AT = 0.3
 LOG = ROOT / ".data" / "benchmarks" / "servers.log"
 
 
@@ -27,7 +30,18 @@ class Server(NamedTuple):
     @property
     def megabytes(self) -> int:
         """Resident memory of the larger of its processes."""
-        return max(map(memory_of, children_of(self.pid)))
+        return max(map(memory_mb, children_of(self.pid)))
+
+    def settle(self) -> None:
+        """Wait until nothing is left to do: what wrk has asked for when it ends is answered still,
+        and hashes go on after their clients have gone."""
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            before = sum(map(cpu_seconds, children_of(self.pid)))
+            time.sleep(SECONDS_LOOKED_AT)
+            spent = sum(map(cpu_seconds, children_of(self.pid))) - before
+            if spent < SECONDS_LOOKED_AT / 10:
+                return
 
 
 @contextmanager
@@ -80,16 +94,10 @@ def idle_worker_megabytes() -> int:
     ):
         try:
             time.sleep(SECONDS_UNTIL_IDLE)
-            return sum(map(memory_of, [worker.pid, *children_of(worker.pid)]))
+            return sum(map(memory_mb, [worker.pid, *children_of(worker.pid)]))
         finally:
             worker.terminate()
 
 
 def children_of(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def memory_of(pid: int) -> int:
-    """Resident memory of a process, in MB."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") // 1_000_000
