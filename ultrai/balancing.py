@@ -49,6 +49,7 @@ class BalancingWorker(ThreadWorker):
 
     def wait_for_and_dispatch_events(self, timeout: Any) -> None:
         connections[self.place] = self.nr_conns
-        if self.is_late:
-            timeout = min(timeout, max(0.0, self.waits_until - time.monotonic()))
-        super().wait_for_and_dispatch_events(timeout)
+        left = self.waits_until - time.monotonic()
+        super().wait_for_and_dispatch_events(min(timeout, left) if left > 0 else timeout)
+        if self._accepting:
+            self.is_late = False  # whatever was left to others, somebody has it
