@@ -51,5 +51,5 @@ class BalancingWorker(ThreadWorker):
         connections[self.place] = self.nr_conns
         left = self.waits_until - time.monotonic()
         super().wait_for_and_dispatch_events(min(timeout, left) if left > 0 else timeout)
-        if self._accepting:
+        if left <= 0 and time.monotonic() >= self.waits_until:
             self.is_late = False  # whatever was left to others, somebody has it
