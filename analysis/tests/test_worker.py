@@ -93,7 +93,7 @@ def test_sigterm_hands_the_analysis_to_the_next_worker_at_once(analysis, peer, v
     with worker(WORKER_GRACE_SECONDS="0", **variables) as first:
         wait_until(lambda: len(peer.requests) == 2)
         first.send_signal(signal.SIGTERM)
-        assert first.wait(timeout=60) == 0
+        assert first.wait(timeout=20) == 0
     assert status_of(analysis) == "queued"
     peer.release.set()
 

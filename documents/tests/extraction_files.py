@@ -15,10 +15,8 @@ FILES = Path(__file__).with_name("files")
 WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 
 
-def extract(data, filename="upload", *, seconds=600, **limits):
-    """The limit on CPU time stays: it is the same on a machine that has others' work to do."""
-    file_type = recognise(data, filename)
-    return asyncio.run(extract_text(data, file_type, Limits(seconds=seconds, **limits)))
+def extract(data, filename="upload", **limits):
+    return asyncio.run(extract_text(data, recognise(data, filename), Limits(**limits)))
 
 
 def failure(data, filename="upload", **limits):

@@ -256,7 +256,7 @@ def command_of(pid):
     return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
-def wait_until(condition, seconds=120):
+def wait_until(condition, seconds=5):
     end = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < end, "waited in vain"
@@ -278,9 +278,9 @@ def test_the_event_loop_stays_free():
         task = asyncio.create_task(extract_text(slow, "pdf", Limits(seconds=1)))
         waits = []
         while not task.done():
-            start = time.thread_time()  # what else the machine does is not our doing
+            start = time.monotonic()
             await asyncio.sleep(0.01)
-            waits.append(time.thread_time() - start)
+            waits.append(time.monotonic() - start)
         assert isinstance(task.exception(), UnreadableFile)
         return len(waits), max(waits)
 
@@ -295,7 +295,7 @@ def test_cancelling_kills_the_child():
         task = asyncio.create_task(extract_text(make_slow_pdf(), "pdf"))
         running = [await started_child()]
         task.cancel()
-        await asyncio.wait([task], timeout=60)
+        await asyncio.wait([task], timeout=5)
         return task.cancelled(), [is_running(pid) for pid in running]
 
     assert asyncio.run(start_and_cancel()) == (True, [False])

@@ -89,7 +89,7 @@ def fetch(url: str, data: bytes | None = None, /, **headers: str) -> Answer:
     """Status, headers and body of a GET; status 0 when nobody answers."""
     request = urllib.request.Request(url, data, headers)
     try:
-        with urllib.request.urlopen(request, timeout=60) as a:
+        with urllib.request.urlopen(request, timeout=10) as a:
             return a.status, dict(a.headers), a.read()
     except urllib.error.HTTPError as error:
         with error:
@@ -103,8 +103,8 @@ def send(url: str, body: object, /, **headers: str) -> Answer:
     return fetch(url, json.dumps(body).encode(), **headers, **{"Content-Type": "application/json"})
 
 
-def wait_until(condition: Callable[[], Any], seconds: float = 120) -> None:
-    """Return once the condition holds; fail when it does not, on a machine however busy."""
+def wait_until(condition: Callable[[], Any], seconds: float = 30) -> None:
+    """Return once the condition holds; fail when it does not in time."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"

@@ -53,7 +53,7 @@ def chromium(service):
     with pytest.MonkeyPatch.context() as environment, sync_playwright() as playwright:
         # Playwright keeps an event loop in this thread, which Django takes for being called by it.
         environment.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        expect.set_options(timeout=120_000)  # as patient as `wait_until`
+        expect.set_options(timeout=30_000)  # as patient as `wait_until`
         browser = playwright.chromium.launch(executable_path=path, args=arguments)
         yield browser
         browser.close()
@@ -63,7 +63,6 @@ def chromium(service):
 def page(chromium, service, transactional_db):
     """A page of a new browser, which may say nothing: no error, no dialog, no violated policy."""
     with chromium.new_context(base_url=service, reduced_motion="reduce") as context:
-        context.set_default_timeout(120_000)
         page, said = context.new_page(), []
 
         def dismiss(dialog):

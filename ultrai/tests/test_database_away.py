@@ -64,7 +64,7 @@ def test_requests_are_503_while_the_database_is_away_and_recover_by_themselves(p
         assert fetch(f"{address}/admin/login/?next=/admin/")[0] == 200  # asks no database
 
         assert embedded_postgres.start(postgres) == url
-        wait_until(lambda: fetch(f"{address}/health/database")[0] == 200)
+        wait_until(lambda: fetch(f"{address}/health/database")[0] == 200, seconds=10)
         assert fetch(f"{address}/auth/me", Authorization=a_valid_looking_token())[0] == 401
 
 

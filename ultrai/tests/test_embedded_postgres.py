@@ -82,7 +82,7 @@ def new_client(home):
 
     yield new_client
     for client in clients:
-        client.communicate(timeout=120)
+        client.communicate(timeout=30)
 
 
 def query(url, sql):
@@ -148,7 +148,7 @@ def test_the_last_user_stops_the_server_however_the_others_went(ready_home, new_
     embedded_postgres.stop(ready_home)
     assert query(url, "SELECT 1") == 1
 
-    last.communicate(timeout=120)
+    last.communicate(timeout=30)
     with pytest.raises(psycopg.OperationalError):
         query(url, "SELECT 1")
 
