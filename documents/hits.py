@@ -12,6 +12,7 @@ from django.db import connection
 
 from documents.models import Document, DocumentQuerySet
 from documents.search import Search
+from ultrai.compiled import BoundCompiler
 
 FOUND = (
     " FROM document_passages AS passages{documents}"
@@ -71,16 +72,17 @@ class Hits:
         any_word = self.search.any_word
         found = [self.user_id, any_word, *values, *place, limit]
         is_late = self.are_all and set(names) <= {"rank", "id"}
+        joined, of_documents = self.joined(known, is_needed=not is_late)
         sql = (DOCUMENTS_OF_PAGE if is_late else PAGE).format(
             columns="passages.document_id AS id" if is_late else "documents.*",
             text=TEXT if self.with_text else "NULL AS text",
-            documents="" if is_late else OF_DOCUMENTS.format(known.statement.sql),
+            documents=joined,
             all=known.statement.sql,
             words=words,
             place=follows if place else "",
             order=", ".join(f"{column} {way}" for column in columns),
         )
-        params = [any_word, *found, *known.params] if is_late else [any_word, *known.params, *found]
+        params = [any_word, *of_documents, *found, *(known.params if is_late else ())]
         with connection.cursor() as cursor:
             cursor.execute(sql, params)
             rows = known.apply_converters(cursor.fetchall(), known.statement.converters)
@@ -101,16 +103,16 @@ class Hits:
         """How many there are, at the most `limit`."""
         if self.search is None:
             return 0
-        known = self.documents.compiled()
-        documents = "" if self.are_all else OF_DOCUMENTS.format(known.statement.sql)
+        joined, of_documents = self.joined(self.documents.compiled(), is_needed=not self.are_all)
         words, values = self.words(self.search)
         found = [self.user_id, self.search.any_word, *values, limit]
         with connection.cursor() as cursor:
-            cursor.execute(
-                COUNT.format(documents=documents, words=words),
-                found if self.are_all else [*known.params, *found],
-            )
+            cursor.execute(COUNT.format(documents=joined, words=words), [*of_documents, *found])
             return int(cursor.fetchone()[0])
+
+    def joined(self, known: BoundCompiler, *, is_needed: bool) -> tuple[str, tuple[Any, ...]]:
+        """The documents that the passages have to be of, and the values in that; or all of them."""
+        return (OF_DOCUMENTS.format(known.statement.sql), known.params) if is_needed else ("", ())
 
     def words(self, search: Search) -> tuple[str, list[Any]]:
         """The condition that all words of an alternative are there, and none of the unwanted."""
