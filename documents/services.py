@@ -2,7 +2,6 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -11,7 +10,6 @@ from django.db import connection, transaction
 from django.db.models import Case, QuerySet, Value, When
 from django.db.models.functions import Now
 from django.shortcuts import get_object_or_404
-from procrastinate.exceptions import AlreadyEnqueued
 
 from accounts.models import User
 from documents import jobs
@@ -23,9 +21,9 @@ from documents.search import add_passages, index_text
 from documents.storage import has_file, write_file
 from documents.uploads import refuse_too_large, type_of
 from ultrai.exceptions import DomainError
+from ultrai.jobs import enqueue
 from ultrai.parsing import sha256_of
 from ultrai.querysets import Parameter, Prepared
-from ultrai.tracing import carried
 
 # Larger plain text is the worker's, too.
 READ_AT_ONCE_BYTES = 1024 * 1024
@@ -171,11 +169,13 @@ def make_readable(document: Document) -> None:
 
 def queue_extraction(document: Document, *, priority: int = 0) -> None:
     """Queue the job; one that waits already will do. It commits with the document's row."""
-    job = jobs.extract_document.configure(
-        queueing_lock=jobs.job_lock(document.pk), priority=priority
+    enqueue(
+        jobs.extract_document.name,
+        jobs.extract_document.queue,
+        lock=jobs.job_lock(document.pk),
+        priority=priority,
+        document_id=document.pk,
     )
-    with suppress(AlreadyEnqueued), transaction.atomic():
-        job.defer(document_id=document.pk, **carried())
 
 
 def twin_of(document: Document) -> Document | None:
