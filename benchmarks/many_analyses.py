@@ -1,9 +1,14 @@
 """200 analyses of 5 models against a peer that takes 2 s a call: time, calls in flight, memory.
 
-`.venv/bin/python -m benchmarks.many_analyses [--analyses 200] [--seconds 2] [--workers 1]`: starts
-the service with a database of its own, asks through the API, and prints what the peer and /proc
-saw. With `--late` somebody else asks for one small analysis when a quarter has ended; it is told
-how long that one took.
+`.venv/bin/python -m benchmarks.many_analyses [--analyses 200] [--seconds 2] [--webs 1]
+[--workers 1]`: starts the service with a database of its own, asks through the API, and prints what
+the peer and /proc saw: how fast analyses are taken in and how fast they end, what the calls came
+to, how long an analysis waited in the queue and how long it then took in its worker, and what
+memory and processor time the workers needed. Each web service is a gunicorn of its own, with its
+processes, as on another machine; the clients are spread over them, and all share one database.
+
+With `--late` somebody else asks for one small analysis when a quarter has ended: what is told of it
+says whether one who comes in the middle has to wait for those who came before, and where.
 """
 
 import argparse
@@ -49,6 +54,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--analyses", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=2.0, help="what a call takes")
+    parser.add_argument("--webs", type=int, default=1, help="gunicorns")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--concurrency", type=int, default=1_000, help="PROVIDER_CONCURRENCY")
     parser.add_argument("--late", action="store_true")
@@ -56,9 +62,10 @@ def main() -> None:
     peer = Peer(delay=lambda: options.seconds).start()
     variables = {"PROVIDER_CONCURRENCY": str(options.concurrency)}
     with stand(**variables, **peer.variables("a", "b", "c", "d", "e")) as service:
-        port = free_port()
-        service.web(port)
-        token = new_user(port, "many")
+        ports = [free_port() for _ in range(options.webs)]
+        for port in ports:
+            service.web(port)
+        token = new_user(ports[0], "many")
         workers = [service.worker() for _ in range(options.workers)]
         alive = "SELECT count(*) FROM procrastinate_workers"
         wait_until(lambda: service.rows(alive)[0][0] >= 3 * options.workers)
@@ -76,10 +83,13 @@ def main() -> None:
         watcher.start()
         started = time.monotonic()
         with ThreadPoolExecutor(CLIENTS) as clients:
-            list(clients.map(lambda n: ask(port, token, n, MODELS), range(options.analyses)))
+            asking = clients.map(
+                lambda n: ask(ports[n % len(ports)], token, n, MODELS), range(options.analyses)
+            )
+            list(asking)
         asked = time.monotonic() - started
         if options.late:
-            late(service, port, options.analyses // 4)
+            late(service, ports[-1], options.analyses // 4)
         everything = options.analyses + options.late
         wait_until(lambda: service.rows(ENDED)[0][0] == everything, seconds=900)
         seconds = time.monotonic() - started

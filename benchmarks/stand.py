@@ -73,7 +73,8 @@ class Stand:
     def web(self, port: int, **variables: str) -> subprocess.Popen[bytes]:
         """Start gunicorn on this port, and wait until it answers."""
         command = ["-m", "gunicorn", "-c", "python:ultrai.gunicorn_conf", "ultrai.wsgi"]
-        process = self.start(*command, f"--bind=127.0.0.1:{port}", "--log-level=warning")
+        command += [f"--bind=127.0.0.1:{port}", "--log-level=warning"]
+        process = self.start(*command, **variables)
         wait_until(lambda: call(port, "GET", "/health/live")[0] == 200)
         return process
 
