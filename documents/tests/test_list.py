@@ -1,6 +1,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from django.core import signing
 from django.urls import reverse
 
 from documents.models import Document
@@ -144,6 +145,30 @@ def test_a_cursor_of_another_order_is_400(alice, client_of):
 
     assert response.status_code == 400
     assert list(response.json()["errors"]) == ["cursor"]
+
+
+@pytest.mark.parametrize("place", [0, 30, -1])
+def test_a_cursor_that_somebody_has_changed_is_400(alice, client_of, place):
+    for _ in range(2):
+        make_document(alice)
+    client = client_of(alice)
+    address, _, cursor = client.get(LIST, {"limit": 1}).json()["next"].rpartition("=")
+    changed = list(cursor)
+    changed[place] = "A" if cursor[place] != "A" else "Q"
+
+    response = client.get(f"{address}={''.join(changed)}")
+
+    assert response.status_code == 400
+    assert list(response.json()["errors"]) == ["cursor"]
+
+
+def test_a_cursor_of_an_earlier_version_goes_on_where_it_ends(alice, client_of):
+    documents = [make_document(alice) for _ in range(2)]
+    cursor = signing.dumps(["-id", False, [documents[1].pk]], salt="cursor")
+
+    response = client_of(alice).get(LIST, {"cursor": cursor})
+
+    assert [row["id"] for row in response.json()["results"]] == [documents[0].pk]
 
 
 def test_fields_are_those_asked_for(alice, client_of):
