@@ -43,20 +43,23 @@ def this_month() -> date:
     return timezone.now().date().replace(day=1)
 
 
-def limit_of(user: User) -> Decimal | None:
-    """Return what the user may spend a month; None: as much as they like."""
-    own = user.monthly_budget_usd
-    return own if own is not None else settings.MONTHLY_BUDGET_USD
-
-
 UNLIMITED = Decimal("Infinity")
+
+
+def most_of(user: User) -> Decimal:
+    """Return what the user may spend a month."""
+    own = user.monthly_budget_usd
+    most = own if own is not None else settings.MONTHLY_BUDGET_USD
+    return UNLIMITED if most is None else most
+
+
 # Whether there is a row for the month or not, and whoever else is about to make one.
 RESERVE = """
     INSERT INTO budgets AS budget (user_id, month, reserved_usd)
-    SELECT %s, %s, %s WHERE %s <= %s
+    SELECT %(user_id)s, %(month)s, %(amount)s WHERE %(amount)s::numeric <= %(most)s
     ON CONFLICT (user_id, month) DO UPDATE
     SET reserved_usd = budget.reserved_usd + excluded.reserved_usd
-    WHERE budget.spent_usd + budget.reserved_usd + excluded.reserved_usd <= %s
+    WHERE budget.spent_usd + budget.reserved_usd + excluded.reserved_usd <= %(most)s
     RETURNING id
 """
 
@@ -66,14 +69,17 @@ def reserve(user: User, amount: Decimal, month: date) -> None:
 
     Raises BudgetExceeded with the figures. Runs in the caller's transaction.
     """
-    limit = limit_of(user)
-    most = UNLIMITED if limit is None else limit
-    if run_prepared(RESERVE, [user.pk, month, amount, amount, most, most]):
-        return
+    most = most_of(user)
+    values = {"user_id": user.pk, "month": month, "amount": amount, "most": most}
+    if not run_prepared(RESERVE, values):
+        raise refusal(user, amount, month)
+
+
+def refusal(user: User, amount: Decimal, month: date) -> BudgetExceeded:
     budget = Budget.objects.filter(user=user, month=month).first() or Budget()
-    raise BudgetExceeded(
-        f"This may cost {amount:.4f} USD. Of {limit:.2f} USD this month {budget.spent_usd:.4f}"
-        f" are spent and {budget.reserved_usd:.4f} set aside."
+    return BudgetExceeded(
+        f"This may cost {amount:.4f} USD. Of {most_of(user):.2f} USD this month"
+        f" {budget.spent_usd:.4f} are spent and {budget.reserved_usd:.4f} set aside."
     )
 
 

@@ -17,7 +17,6 @@ import analysis.figures.jobs
 import analysis.upkeep.jobs
 import analysis.webhooks.jobs  # noqa: F401
 from analysis import leases, money, pipeline
-from analysis.calls import Question
 from analysis.leases import LeaseLost
 from analysis.limits import room
 from analysis.models import Analysis
@@ -112,7 +111,7 @@ async def run_on(
     question = question_of(analysis, text)
     if analysis.estimated_cost_usd is None:  # the text was not there when it was asked
         try:
-            await in_database(reserve, analysis, question)
+            await in_database(money.reserve, analysis, question)
         except DomainError as error:
             return await fail(calls, error.code, str(error))
     if document is not None:
@@ -126,10 +125,6 @@ async def run_on(
         agreement=report.agreement,
     )
     return None
-
-
-def reserve(analysis: Analysis, question: Question) -> None:
-    money.reserve(analysis, analysis.user, question)
 
 
 @transaction.atomic

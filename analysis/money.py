@@ -7,7 +7,6 @@ from decimal import ROUND_HALF_UP, Decimal
 from django.db import transaction
 from django.db.models import Sum
 
-from accounts.models import User
 from analysis import budgets
 from analysis.calls import Question
 from analysis.models import Analysis
@@ -59,11 +58,10 @@ def price(call: PlannedCall) -> Decimal | None:
     return cost.quantize(STORED, ROUND_HALF_UP)
 
 
-@transaction.atomic(savepoint=False)
-def reserve(analysis: Analysis, user: User, question: Question) -> None:
-    """Set aside what the calls may cost, before any is made.
+def note_cost(analysis: Analysis, question: Question) -> None:
+    """Write into the analysis, unsaved, what is to be set aside for its calls in this month.
 
-    Raises OverMaxCost, UnknownPrice or BudgetExceeded, each with the figures.
+    Raises OverMaxCost or UnknownPrice, with the figures.
     """
     found = estimate(question)
     limit = analysis.max_cost_usd
@@ -75,12 +73,20 @@ def reserve(analysis: Analysis, user: User, question: Question) -> None:
         raise OverMaxCost(
             f"This may cost {found.cost_usd:.4f} USD, more than `max_cost_usd` of {limit:.4f}."
         )
-    month = budgets.this_month()
-    budgets.reserve(user, found.cost_usd, month)
-    analysis.estimated_cost_usd = found.cost_usd
-    analysis.reserved_usd, analysis.reserved_month = found.cost_usd, month
-    if analysis.pk is not None:  # a draft is stored with it, by who stores it
-        analysis.save(update_fields=["estimated_cost_usd", "reserved_usd", "reserved_month"])
+    analysis.estimated_cost_usd = analysis.reserved_usd = found.cost_usd
+    analysis.reserved_month = budgets.this_month()
+
+
+@transaction.atomic(savepoint=False)
+def reserve(analysis: Analysis, question: Question) -> None:
+    """Set aside what a stored analysis' calls may cost, before any is made.
+
+    Raises OverMaxCost, UnknownPrice or BudgetExceeded, each with the figures.
+    """
+    note_cost(analysis, question)
+    assert analysis.reserved_month
+    budgets.reserve(analysis.user, analysis.reserved_usd, analysis.reserved_month)
+    analysis.save(update_fields=["estimated_cost_usd", "reserved_usd", "reserved_month"])
 
 
 @transaction.atomic

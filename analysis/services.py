@@ -5,7 +5,8 @@ from typing import Any
 from django.db import transaction
 
 from accounts.models import User
-from analysis import money
+from analysis import budgets, money
+from analysis.insertion import PRIORITY, insert
 from analysis.jobs import job_lock, run_analysis
 from analysis.models import Analysis, AnalysisResult
 from analysis.questions import question_of
@@ -66,7 +67,6 @@ def draft_analysis(
     )
 
 
-@transaction.atomic
 def request_analysis(analysis: Analysis) -> Analysis:
     """Record a drafted analysis, a pending row for each call, and the job: all of them or none.
 
@@ -78,13 +78,13 @@ def request_analysis(analysis: Analysis) -> Analysis:
     refuse_unreadable(document)
     if document is None or document.status == Document.Status.READY:
         text = document.content if document else None
-        money.reserve(analysis, analysis.user, question_of(analysis, text))
-    analysis.save()
-    rows = [analysis.new_result(AnalysisResult.Stage.ANSWER, one) for one in analysis.model_ids]
+        money.note_cost(analysis, question_of(analysis, text))
+    calls = [analysis.new_result(AnalysisResult.Stage.ANSWER, one) for one in analysis.model_ids]
     if analysis.synthesizer:
-        rows.append(analysis.new_result(AnalysisResult.Stage.SYNTHESIS, analysis.synthesizer))
-    analysis.insert_results(rows)
-    enqueue(analysis)
+        calls.append(analysis.new_result(AnalysisResult.Stage.SYNTHESIS, analysis.synthesizer))
+    if not insert(analysis, calls):
+        assert analysis.reserved_month  # an amount that is not known is not refused
+        raise budgets.refusal(analysis.user, analysis.reserved_usd, analysis.reserved_month)
     return analysis
 
 
@@ -99,24 +99,6 @@ def estimate(analysis: Analysis) -> money.Estimate:
     refuse_unreadable(analysis.document)
     text = (analysis.document.content or "") if analysis.document else None
     return money.estimate(question_of(analysis, text))
-
-
-COUNT_WAITING = (
-    "SELECT count(*) FROM analyses WHERE user_id = %s AND status IN ('queued', 'running')"
-)
-
-
-def enqueue(analysis: Analysis) -> None:
-    """Queue the job. The more a user has waiting, the later their next one comes: nobody's thousand
-    analyses hold up another's one."""
-    ((waiting,),) = run_prepared(COUNT_WAITING, [analysis.user_id])
-    jobs.enqueue(
-        run_analysis.name,
-        run_analysis.queue,
-        lock=job_lock(analysis.pk),  # one that was cancelled before it ran may have its job still
-        priority=-min(waiting, 30_000),
-        analysis_id=analysis.pk,
-    )
 
 
 @transaction.atomic
@@ -135,11 +117,17 @@ def retry_analysis(analysis: Analysis) -> None:
         raise NothingToRetry("No call of this analysis failed, or it is still running.")
     analysis.refresh_from_db()
     text = analysis.document.content if analysis.document else None
-    money.reserve(analysis, analysis.user, question_of(analysis, text))
-    enqueue(analysis)
+    money.reserve(analysis, question_of(analysis, text))
+    ((priority,),) = run_prepared(PRIORITY, {"user_id": analysis.user_id})
+    jobs.enqueue(
+        run_analysis.name,
+        run_analysis.queue,
+        lock=job_lock(analysis.pk),  # one that was cancelled before it ran may have its job still
+        priority=priority,
+        analysis_id=analysis.pk,
+    )
 
 
-@transaction.atomic
 def rerun_analysis(analysis: Analysis, **changes: Any) -> Analysis:
     """Ask the same question anew, with what is changed: other models, another mode."""
     asked: dict[str, Any] = {

@@ -6,7 +6,7 @@ without their values, its order and limits. What no shape describes (conditions 
 aggregates, subqueries, ...) is written anew each time, as ever.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from itertools import chain
@@ -236,7 +236,7 @@ def answers(connection: Any, make_cursor: Any, sql: str, params: Any) -> list[tu
 
 
 def run_prepared(
-    sql: str, params: Sequence[Any], using: str = DEFAULT_DB_ALIAS
+    sql: str, params: Sequence[Any] | Mapping[str, Any], using: str = DEFAULT_DB_ALIAS
 ) -> list[tuple[Any, ...]]:
     """Run SQL that is always the same but for its values, and answers with rows."""
     return answers(connections[using], PreparingCursor, sql, params)

@@ -53,13 +53,14 @@ async def in_database[**P, T](function: Callable[P, T], *args: P.args, **kwargs:
 # take a savepoint before it, and so two round trips more. And the trigger tells no workers: whoever
 # notifies holds a lock of the whole server until the transaction is on the disk, and so of all who
 # queue jobs one commits at a time.
-ENQUEUE = """
+INSERT_JOB = """
     INSERT INTO procrastinate_jobs
         (task_name, queue_name, queueing_lock, priority, scheduled_at, args)
-    SELECT %s, %s, %s, %s, %s, %s FROM set_config('ultrai.tells_workers', 'yes', true)
+    SELECT {values} FROM {source}set_config('ultrai.tells_workers', 'yes', true)
     ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING
     RETURNING id
 """
+ENQUEUE = INSERT_JOB.format(values="%s, %s, %s, %s, %s, %s", source="")
 TELL = "SELECT pg_notify('procrastinate_queue_v1#' || %s, %s), pg_notify(%s, %s)"
 ANY_QUEUE = "procrastinate_any_queue_v1"
 

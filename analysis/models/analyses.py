@@ -165,10 +165,10 @@ class Analysis(QuickRow, models.Model):
             parameters=self.parameters,
         )
 
-    def insert_results(self, results: list[AnalysisResult]) -> None:
-        """Insert its first results: all of them, so that `results.all()` need not ask."""
+    def keep_results(self, results: list[AnalysisResult]) -> None:
+        """These are all that it has: `results.all()` need not ask."""
         found = self.results.all()
-        found._result_cache = AnalysisResult.objects.bulk_create(results)  # noqa: SLF001
+        found._result_cache = results  # noqa: SLF001
         self._prefetched_objects_cache = {"results": found}  # as prefetch_related() does
 
     def claim(self) -> bool:

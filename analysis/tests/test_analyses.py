@@ -58,6 +58,30 @@ def test_a_request_is_202_with_a_pending_row_for_every_call(alice, ask, read):
     assert read(body["id"]) == body
 
 
+def test_every_column_of_what_is_asked_is_stored(alice):
+    asked = make_analysis(
+        alice,
+        make_document(alice, content=TEXT),
+        models=BUILTIN,
+        mode="council",
+        synthesizer=BUILTIN[1],
+        strategy="whole",
+        minimum_answers=2,
+        max_cost_usd=1,
+        cache=False,
+        parameters={"seed": 7},
+    )
+
+    def columns(row):
+        return {field.name: getattr(row, field.attname) for field in row._meta.concrete_fields}
+
+    stored = Analysis.objects.get()
+    assert columns(asked) == columns(stored)
+    assert [columns(row) for row in asked.results.all()] == [
+        columns(row) for row in stored.results.in_order()
+    ]
+
+
 def test_three_models_answer_and_one_merges_them(alice, ask, read, run_jobs):
     document = make_document(alice, content=TEXT)
     created = ask(document_id=document.pk, models=BUILTIN, mode="synthesis").json()
