@@ -5,25 +5,32 @@ all of it anew for each search. It is never prepared: how it is best run depends
 words are.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
 
 from documents.models import Document, DocumentQuerySet
-from documents.search import Search
+from documents.search import LEXEME, Search, lexemes
 from ultrai.compiled import BoundCompiler
 
-FOUND = (
-    " FROM document_passages AS passages{documents}"
-    " WHERE passages.user_id = %s AND passages.vector @@ %s::tsquery{words}"
+# Found by the index alone, which has each word with its owner (see `OwnedWords`). Apart, or the
+# planner would find them some other way and compute what the index has.
+FOUND = """
+WITH passages AS MATERIALIZED (
+    SELECT document_id, number, page, {rank} AS rank{has}
+    FROM document_passages WHERE {condition}
 )
-OF_DOCUMENTS = " JOIN ({}) AS documents ON documents.id = passages.document_id"
+"""
 # A rank is a decimal, because a cursor has to compare it exactly.
+RANK = "ts_rank(vector, %s::tsquery)::numeric(9, 6)"
+OWNED = 'owned_words(user_id, vector) COLLATE "C" @> %s::text[]'
+OF_DOCUMENTS = " JOIN ({}) AS documents ON documents.id = passages.document_id"
 BEST = (
-    "SELECT DISTINCT ON (passages.document_id) {columns}, passages.page, passages.number,"
-    " ts_rank(passages.vector, %s::tsquery)::numeric(9, 6) AS rank"
-    f"{FOUND} ORDER BY passages.document_id, rank DESC, passages.number"
+    "SELECT DISTINCT ON (passages.document_id) {columns},"
+    " passages.page, passages.number, passages.rank"
+    " FROM passages{documents}{words} ORDER BY passages.document_id, rank DESC, passages.number"
 )
 PAGE = f"SELECT hits.*, {{text}} FROM ({BEST}) AS hits{{place}} ORDER BY {{order}} LIMIT %s"  # noqa: S608  of ours
 # Where every document of the user's will do, and its best passage says where it comes, documents
@@ -33,16 +40,16 @@ DOCUMENTS_OF_PAGE = (
     f" FROM ({PAGE}) AS hits JOIN ({{all}}) AS documents ON documents.id = hits.id"
     " ORDER BY {order}"
 )
-COUNT = f"SELECT count(*) FROM (SELECT DISTINCT passages.document_id{FOUND} LIMIT %s) AS counted"  # noqa: S608
+COUNT = (
+    "SELECT count(*) FROM"
+    " (SELECT DISTINCT passages.document_id FROM passages{documents}{words} LIMIT %s) AS counted"
+)
 # Selected last, PostgreSQL reads it for the rows of the page alone.
 TEXT = (
     "(SELECT text FROM document_passages AS passages"
     " WHERE passages.document_id = hits.id AND passages.number = hits.number) AS text"
 )
-WITH_WORD = (
-    "passages.document_id IN"
-    " (SELECT document_id FROM document_passages WHERE user_id = %s AND vector @@ %s::tsquery)"
-)
+WITH_WORD = "passages.document_id IN (SELECT document_id FROM passages WHERE has_{})"
 WITHOUT_WORD = (
     "NOT EXISTS (SELECT FROM document_passages AS others"
     " WHERE others.document_id = passages.document_id AND others.vector @@ %s::tsquery)"
@@ -68,9 +75,8 @@ class Hits:
         sign, way = ("<", "DESC") if is_descending else (">", "ASC")
         columns = [f"hits.{name}" for name in names]
         follows = f" WHERE ({', '.join(columns)}) {sign} ({', '.join(['%s'] * len(place))})"
-        words, values = self.words(self.search)
-        any_word = self.search.any_word
-        found = [self.user_id, any_word, *values, *place, limit]
+        found, its_values = self.found(self.search, is_ranked=True)
+        words, unwanted = self.words(self.search)
         is_late = self.are_all and set(names) <= {"rank", "id"}
         joined, of_documents = self.joined(known, is_needed=not is_late)
         sql = (DOCUMENTS_OF_PAGE if is_late else PAGE).format(
@@ -82,9 +88,9 @@ class Hits:
             place=follows if place else "",
             order=", ".join(f"{column} {way}" for column in columns),
         )
-        params = [any_word, *of_documents, *found, *(known.params if is_late else ())]
+        params = [*its_values, *of_documents, *unwanted, *place, limit]
         with connection.cursor() as cursor:
-            cursor.execute(sql, params)
+            cursor.execute(found + sql, [*params, *(known.params if is_late else ())])
             rows = known.apply_converters(cursor.fetchall(), known.statement.converters)
         return [self.hit(known.statement.names, row) for row in rows]
 
@@ -103,27 +109,47 @@ class Hits:
         """How many there are, at the most `limit`."""
         if self.search is None:
             return 0
+        found, values = self.found(self.search, is_ranked=False)
+        words, unwanted = self.words(self.search)
         joined, of_documents = self.joined(self.documents.compiled(), is_needed=not self.are_all)
-        words, values = self.words(self.search)
-        found = [self.user_id, self.search.any_word, *values, limit]
+        sql = COUNT.format(documents=joined, words=words)
         with connection.cursor() as cursor:
-            cursor.execute(COUNT.format(documents=joined, words=words), [*of_documents, *found])
+            cursor.execute(found + sql, [*values, *of_documents, *unwanted, limit])
             return int(cursor.fetchone()[0])
 
     def joined(self, known: BoundCompiler, *, is_needed: bool) -> tuple[str, tuple[Any, ...]]:
         """The documents that the passages have to be of, and the values in that; or all of them."""
         return (OF_DOCUMENTS.format(known.statement.sql), known.params) if is_needed else ("", ())
 
+    def found(self, search: Search, *, is_ranked: bool) -> tuple[str, list[Any]]:
+        """The user's passages with any of the wanted words, and which of them each has."""
+        wanted = search.wanted
+        condition = "vector @@ %s::tsquery"
+        values: list[Any] = [search.any_word]
+        # `a"b"or"c"` is one word, and is found where not all of it is.
+        if any(re.search("[|!]", LEXEME.sub("", word)) for word in wanted):
+            condition += " AND user_id = %s"
+            values.append(self.user_id)
+        else:
+            condition += f" AND ({' OR '.join([OWNED] * len(wanted))})"
+            values += [[f"{self.user_id}:{one}" for one in lexemes(word)] for word in wanted]
+        looked_up = [] if search.is_one_word else wanted
+        sql = FOUND.format(
+            rank=RANK if is_ranked else "NULL",
+            has="".join(f", vector @@ %s::tsquery AS has_{n}" for n, _ in enumerate(looked_up)),
+            condition=condition,
+        )
+        return sql, [*([search.any_word] if is_ranked else []), *looked_up, *values]
+
     def words(self, search: Search) -> tuple[str, list[Any]]:
-        """The condition that all words of an alternative are there, and none of the unwanted."""
+        """The condition that a document has all words of an alternative, and none of the
+        unwanted."""
         alternatives, values = [], []
         for wanted, unwanted in search.alternatives:
-            # One word alone is what the passages are found by.
-            looked_up = wanted if len(wanted) > 1 or len(search.alternatives) > 1 else []
-            conditions = [WITH_WORD] * len(looked_up) + [WITHOUT_WORD] * len(unwanted)
-            for word in looked_up:
-                values += [self.user_id, word]
+            looked_up = [] if search.is_one_word else wanted
+            conditions = [WITH_WORD.format(search.wanted.index(word)) for word in looked_up]
+            conditions += [WITHOUT_WORD] * len(unwanted)
             values += unwanted
             if conditions:
                 alternatives.append(f"({' AND '.join(conditions)})")
-        return f" AND ({' OR '.join(alternatives)})" if alternatives else "", values
+        return f" WHERE {' OR '.join(alternatives)}" if alternatives else "", values

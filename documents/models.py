@@ -3,10 +3,11 @@ from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models.functions import Collate, Now
 
 from accounts.models import User
 from ultrai.querysets import QuickRow, ShapedQuerySet
@@ -316,6 +317,20 @@ class FilePart(models.Model):
         return f"Part {self.number} of version {self.version} of document {self.document_id}"
 
 
+class OwnedWords(models.Func):
+    """A passage's words, each as `owner:word`, which its index has.
+
+    A search looks through nobody else's passages, and a word's list in the index is as long as its
+    owner's passages are many, whether it is read or added to.
+    """
+
+    function = "owned_words"
+    output_field = ArrayField(models.TextField())
+
+    def __init__(self, owner: str = "user", vector: str = "vector") -> None:
+        super().__init__(owner, vector)
+
+
 class Passage(models.Model):
     """A page of a document's text, or a part of one: what search finds and shows.
 
@@ -323,7 +338,7 @@ class Passage(models.Model):
     """
 
     pk = models.CompositePrimaryKey("document_id", "number")
-    # The owner, here too: a search combines this index with that of the words.
+    # The owner, here too, for the index.
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.DB_CASCADE, related_name="passages"
     )
@@ -340,9 +355,11 @@ class Passage(models.Model):
 
     class Meta:
         db_table = "document_passages"
-        # Without a list of what is still to be sorted in, which every search would read and some
-        # upload empty.
-        indexes = [GinIndex(fields=["vector"], name="document_passages_vector", fastupdate=False)]
+        indexes = [
+            # Without a list of what is still to be sorted in, which every search would read and
+            # some upload empty. Compared byte by byte, whatever the database's language.
+            GinIndex(Collate(OwnedWords(), "C"), name="document_passages_words", fastupdate=False)
+        ]
 
     def __str__(self) -> str:
         return f"Passage {self.number} of document {self.document_id}"

@@ -65,6 +65,13 @@ def add_passages(document: Document, text: str, *, has_pages: bool) -> None:
 
 # Reading
 
+LEXEME = re.compile(r"'((?:[^']|'')+)'")
+
+
+def lexemes(query: str) -> list[str]:
+    """Return the words in the text of a tsquery, where quotes and backslashes are doubled."""
+    return [re.sub(r"(['\\])\1", r"\1", word) for word in LEXEME.findall(query)]
+
 
 @dataclass(frozen=True, slots=True)
 class Search:
@@ -76,9 +83,23 @@ class Search:
     alternatives: list[tuple[list[str], list[str]]]  # wanted, unwanted
 
     @property
+    def wanted(self) -> list[str]:
+        return list(dict.fromkeys(word for words, _ in self.alternatives for word in words))
+
+    @property
+    def is_one_word(self) -> bool:
+        """Whether what the passages are found by is all that a document has to have."""
+        return len(self.alternatives) == 1 and len(self.wanted) == 1
+
+    @property
+    def one_of(self) -> list[str]:
+        """Words of which every passage that matches has one: long words tend to be rare."""
+        longest = [max(wanted, key=len) for wanted, _ in self.alternatives]
+        return [lexeme for word in longest for lexeme in lexemes(word)]
+
+    @property
     def any_word(self) -> str:
-        wanted = {word: None for words, _ in self.alternatives for word in words}
-        return " | ".join(f"({word})" for word in wanted)
+        return " | ".join(f"({word})" for word in self.wanted)
 
 
 def understand(query: str) -> Search | None:

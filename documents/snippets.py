@@ -5,6 +5,8 @@ import re
 from django.conf import settings
 from django.db import connection
 
+from documents.search import lexemes
+
 HIGHLIGHT = "**"  # around the words that were found; a snippet is text, not HTML
 MOST_WORDS = 35
 # PostgreSQL takes a millisecond for a whole passage, and shows that many words of it. So it gets
@@ -38,8 +40,7 @@ def headlines(texts: list[str], query: str) -> list[str]:
 
 def similar_words(query: str) -> re.Pattern[str]:
     """What begins like the stems of a tsquery, but for their last letter: it may have changed."""
-    stems = [stem.replace("''", "'") for stem in re.findall(r"'((?:[^']|'')+)'", query)]
-    return re.compile("|".join(re.escape(stem[:-1] or stem) for stem in stems))
+    return re.compile("|".join(re.escape(stem[:-1] or stem) for stem in lexemes(query)))
 
 
 def around(text: str, similar: re.Pattern[str]) -> str:

@@ -5,13 +5,16 @@ from django.contrib import admin
 from django.contrib.postgres.search import SearchQuery
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Collate
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
 from documents.admin.reading import page_at, page_number
 from documents.extraction.formats import FORMATS
-from documents.models import Document, Passage
+from documents.models import Document, OwnedWords, Passage
+from documents.search import understand
 from documents.services import request_extraction
 from ultrai.admin import MachineWrittenAdmin
 from ultrai.admin.actions import EVERYWHERE, act, log
@@ -20,6 +23,8 @@ from ultrai.admin.filters import Conditions
 
 READ_DOCUMENT = "documents.read_document"
 MOST_FOUND = 1_000
+# The index has each word with its owner: it is asked for those of all.
+EVERYBODYS = "ARRAY(SELECT id || ':' || word FROM users, unnest(%s::text[]) AS word)"
 
 
 class DocumentStatus(Conditions):
@@ -157,6 +162,12 @@ class DocumentAdmin(MachineWrittenAdmin):
 
 def newest_with(words: str) -> QuerySet[Passage, int]:
     """Return the ids of the newest documents, whosever, with a passage that has these words."""
+    passages = Passage.objects.order_by("-document_id").values_list("document_id", flat=True)
+    search = understand(words)
+    if search is None:
+        return passages.none()
+    owned = RawSQL(EVERYBODYS, [search.one_of])  # noqa: S611  a parameter is its only variable part
     query = SearchQuery(words, config=settings.SEARCH_LANGUAGE, search_type="websearch")
-    passages = Passage.objects.filter(vector=query).order_by("-document_id")
-    return passages.values_list("document_id", flat=True)[:MOST_FOUND]
+    return passages.alias(words=Collate(OwnedWords(), "C")).filter(
+        words__overlap=owned, vector=query
+    )[:MOST_FOUND]

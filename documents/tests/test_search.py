@@ -81,6 +81,8 @@ def test_only_my_documents_are_found(alice, bob, found):
         ("budget or paint", ["both.txt", "fence.txt"]),
         ('"paint the fence"', ["fence.txt"]),
         ('"fence the paint"', []),
+        ('paint"fence"or"budget"', ["both.txt", "fence.txt"]),  # one word, with other words in it
+        ("fence|-budget", ["both.txt", "fence.txt"]),  # on a page without it
         ("FENCES", ["both.txt", "fence.txt"]),
         ("the", []),
         ("-budget", []),
