@@ -6,7 +6,7 @@ in one passage.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import batched
 from typing import Any
@@ -44,12 +44,15 @@ def index_text(document: Document, text: str, *, has_pages: bool) -> None:
     add_passages(document, text, has_pages=has_pages)
 
 
-ADD_PASSAGES = """
+INSERT_PASSAGES = """
     INSERT INTO document_passages (user_id, document_id, number, page, text, vector)
-    SELECT %s, %s, number, page, text, to_tsvector(%s::regconfig, text)
-    FROM unnest(%s::int[], %s::int[], %s::text[]) AS passage (number, page, text)
+    SELECT %(user_id)s, {document_id}, number, page, text,
+        to_tsvector(%(language)s::regconfig, text)
+    FROM {source}unnest(%(numbers)s::int[], %(pages)s::int[], %(texts)s::text[])
+        AS passage (number, page, text)
     RETURNING number
 """
+ADD_PASSAGES = INSERT_PASSAGES.format(document_id="%(document_id)s", source="")
 PASSAGES_AT_ONCE = 50
 
 
@@ -57,10 +60,18 @@ def add_passages(document: Document, text: str, *, has_pages: bool) -> None:
     """Index the text of a document that has no passages yet."""
     numbered = enumerate(passages(text, has_pages=has_pages))
     for some in batched(numbered, PASSAGES_AT_ONCE, strict=False):
-        numbers, found = zip(*some, strict=True)
-        pages, texts = zip(*found, strict=True)
-        whose: list[Any] = [document.user_id, document.pk, settings.SEARCH_LANGUAGE]
-        run_prepared(ADD_PASSAGES, [*whose, list(numbers), list(pages), list(texts)])
+        whose = {"user_id": document.user_id, "document_id": document.pk}
+        run_prepared(ADD_PASSAGES, {**whose, **in_columns(some)})
+
+
+def in_columns(numbered: Sequence[tuple[int, tuple[int | None, str]]]) -> dict[str, Any]:
+    """Return passages as INSERT_PASSAGES takes them."""
+    return {
+        "language": settings.SEARCH_LANGUAGE,
+        "numbers": [number for number, _ in numbered],
+        "pages": [page for _, (page, _) in numbered],
+        "texts": [text for _, (_, text) in numbered],
+    }
 
 
 # Reading

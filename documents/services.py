@@ -15,6 +15,7 @@ from accounts.models import User
 from documents import jobs
 from documents.extraction import PLAIN_TEXT, decode_text
 from documents.extraction.formats import extractor
+from documents.insertion import insert_text
 from documents.models import Document, DocumentUsage, DocumentVersion, FilePart
 from documents.quotas import lock_usage, refuse_over_quota
 from documents.search import add_passages, index_text
@@ -94,6 +95,8 @@ def write_document(
         status=Document.Status.READY,
         word_count=len(content.split()),
     )
+    if insert_text(document, content, keeps_duplicate=keep_duplicate):
+        return Stored(document, is_duplicate=False)
     return store(document, keep_duplicate=keep_duplicate)
 
 

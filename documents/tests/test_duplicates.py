@@ -1,3 +1,4 @@
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -7,7 +8,7 @@ from django.urls import reverse
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from documents.models import Document, FilePart
-from documents.tests.factories import make_pdf
+from documents.tests.factories import make_document, make_pdf
 
 LIST = reverse("document-list")
 
@@ -123,3 +124,25 @@ def test_of_many_at_once_one_is_stored(alice, client_of, send):
     assert len({r.json()["id"] for r in responses}) == 1
     assert Document.objects.count() == 1
     assert FilePart.objects.count() == (1 if send is send_file else 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_texts_at_once_one_is_stored_each_time(alice, client_of):
+    make_document(alice)  # whoever has none yet takes the long way
+    clients, start = [client_of(alice) for _ in range(4)], threading.Barrier(4)
+
+    def post(client):
+        try:
+            sent = []
+            for number in range(20):
+                start.wait()
+                sent.append(send_text(client, content=f"Text {number}.").status_code)
+            return sent
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        rounds = zip(*pool.map(post, clients), strict=True)
+
+    assert [sorted(statuses) for statuses in rounds] == [[200, 200, 200, 201]] * 20
+    assert Document.objects.count() == 21

@@ -213,7 +213,8 @@ def test_a_duplicate_needs_no_quota(alice, client_of, settings):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_uploads_at_once_do_not_exceed_the_quota(alice, client_of, settings):
+@pytest.mark.parametrize("text", [True, False])
+def test_uploads_at_once_do_not_exceed_the_quota(alice, client_of, settings, text):
     settings.QUOTA_BYTES = 1000
     clients = [client_of(alice) for _ in range(6)]
     start = threading.Barrier(6)
@@ -221,7 +222,11 @@ def test_uploads_at_once_do_not_exceed_the_quota(alice, client_of, settings):
     def post(number):
         start.wait()
         try:
-            return upload(clients[number], (f"{number}.txt", b"%d" % number * 300)).status_code
+            name, content = f"{number}.txt", f"{number}" * 300
+            if text:
+                body = {"filename": name, "content": content}
+                return clients[number].post(LIST, body).status_code
+            return upload(clients[number], (name, content.encode())).status_code
         finally:
             connection.close()
 
