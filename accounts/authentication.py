@@ -32,6 +32,9 @@ class BearerAuthentication(JWTAuthentication):
     `request.auth` is the Session or the PersonalAccessToken.
     """
 
+    def __init__(self) -> None:
+        """Without a look for the model of users: they come with what they are known by."""
+
     def authenticate(  # type: ignore[override]
         self, request: Request
     ) -> tuple[User, Session | PersonalAccessToken] | None:

@@ -47,6 +47,7 @@ from ultrai.parsing import StrictJSONParser
 from ultrai.problems import problem
 
 BINARY = {(200, "*/*"): OpenApiTypes.BINARY}
+WITHOUT_TEXT = Document.objects.defer("content")
 
 
 class NoText(DomainError):
@@ -97,9 +98,8 @@ class DocumentViewSet(
     fields_of = {**VersionActions.fields_of, "page": PageSerializer}
 
     def get_queryset(self) -> QuerySet[Document]:
-        documents = Document.objects.visible_to(self.request.user)
         reads_text = self.action == "retrieve" and self.is_asked_for("content")
-        return documents if reads_text else documents.defer("content")
+        return (Document.objects if reads_text else WITHOUT_TEXT).visible_to(self.request.user)
 
     def get_serializer_class(self) -> type[BaseSerializer[Document]]:
         if self.action == "retrieve":

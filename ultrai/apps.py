@@ -1,7 +1,9 @@
 import atexit
 
 from django.apps import AppConfig
-from django.db import connections
+from django.conf import settings
+from django.core.signals import request_started
+from django.db import close_old_connections, connections, reset_queries
 
 
 class UltraiConfig(AppConfig):
@@ -12,6 +14,10 @@ class UltraiConfig(AppConfig):
     def ready(self) -> None:
         # Left to the interpreter's end, a pool waits for its threads in vain for 20 s.
         atexit.register(close_pools)
+        # The end of each request gives its connection back; only DEBUG keeps queries.
+        if not settings.DEBUG:
+            request_started.disconnect(reset_queries)
+            request_started.disconnect(close_old_connections)
 
 
 def close_pools() -> None:

@@ -15,27 +15,25 @@ from django.utils.csp import CSP, build_policy
 from ultrai.problems import is_for_browsers
 
 
-class ForBrowsers:
-    """For middleware classes: the paths of the API go past them."""
+class Sessions(SessionMiddleware, AuthenticationMiddleware, MessageMiddleware):
+    """The session, whose it is, and its messages: one layer, and the API's paths go past it."""
 
-    get_response: Any
+    PARTS: tuple[Any, ...] = (SessionMiddleware, AuthenticationMiddleware, MessageMiddleware)
 
     def __call__(self, request: HttpRequest) -> Any:
         if is_for_browsers(request.path):
-            return super().__call__(request)  # type: ignore[misc]  # the middleware's
+            return super().__call__(request)
         return self.get_response(request)
 
+    def process_request(self, request: HttpRequest) -> None:
+        for part in self.PARTS:
+            part.process_request(self, request)
 
-class Sessions(ForBrowsers, SessionMiddleware):
-    pass
-
-
-class Authentication(ForBrowsers, AuthenticationMiddleware):
-    pass
-
-
-class Messages(ForBrowsers, MessageMiddleware):
-    pass
+    def process_response(self, request: HttpRequest, response: Any) -> Any:
+        for part in reversed(self.PARTS):
+            if hasattr(part, "process_response"):  # a session's user needs nothing at the end
+                response = part.process_response(self, request, response)
+        return response
 
 
 class CrossOrigin(CorsMiddleware):

@@ -354,11 +354,3 @@ def column_of(model: type[models.Model], name: str) -> Any:
         if name in {field.name, field.attname} or (name == "pk" and field.primary_key):
             return field
     return None
-
-
-class PreparedQuery(Query):
-    def __init__(self, statement: Statement, params: tuple[Any, ...]) -> None:
-        self.statement, self.params = statement, params
-
-    def get_compiler(self, *_: Any, **__: Any) -> BoundCompiler:
-        return self.statement.bound(self.params)

@@ -17,6 +17,13 @@ import orjson
 
 from ultrai.tracing import current_request_id
 
+# What no line of ours says need not be found out for each (the logging HOWTO, "Optimization").
+logging._srcfile = None  # noqa: SLF001
+logging.logThreads = False
+logging.logProcesses = False
+logging.logMultiprocessing = False
+logging.logAsyncioTasks = False  # type: ignore[attr-defined]  # the stubs lack it
+
 REMOVED = "[removed]"
 SHORTEST_SECRET = 8  # a shorter one is a placeholder such as "none", and a word in messages
 LONGEST_TEXT = 20_000

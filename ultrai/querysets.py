@@ -10,7 +10,7 @@ from django.db.models.base import ModelState
 from django.db.models.query import DEFAULT_FETCH_MODE, ModelIterable
 from django.db.models.sql import Query
 
-from ultrai.compiled import BoundCompiler, PreparedQuery, ShapedQuery, Statement
+from ultrai.compiled import BoundCompiler, ShapedQuery, Statement
 from ultrai.insertion import insert
 
 
@@ -27,16 +27,18 @@ class QuickIterable(ModelIterable):
             and not queryset._known_related_objects  # noqa: SLF001  as ModelIterable does
             and queryset._fetch_mode is DEFAULT_FETCH_MODE  # noqa: SLF001
         )
-        return self.rows_of(compiler) if is_usual else super().__iter__()
+        return rows_of(compiler, queryset.model) if is_usual else super().__iter__()
 
-    def rows_of(self, compiler: BoundCompiler) -> Iterator[Any]:
-        names, related = compiler.statement.names, compiler.statement.related
-        make, db, width = self.queryset.model.from_db, self.queryset.db, len(names)
-        for values in compiler.results_iter(compiler.execute_sql()):
-            row = make(db, names, values[:width] if related else values)
-            for populator in related:
-                populator.populate(values, row)
-            yield row
+
+def rows_of[M: models.Model](compiler: BoundCompiler, model: type[M]) -> Iterator[M]:
+    """Run the statement; make of its answer the rows of the model."""
+    names, related = compiler.statement.names, compiler.statement.related
+    make, db, width = model.from_db, compiler.using, len(names)
+    for values in compiler.results_iter(compiler.execute_sql()):
+        row = make(db, names, values[:width] if related else values)
+        for populator in related:
+            populator.populate(values, row)
+        yield row
 
 
 class ShapedQuerySet[M: models.Model](QuerySet[M]):
@@ -102,18 +104,19 @@ class Prepared[M: models.Model]:
     def first(self, **values: Any) -> M | None:
         """Return the first row with these values."""
         params = [values[p.name] if isinstance(p, Parameter) else p for p in self.statement.params]
-        bound = PreparedQuery(self.statement, tuple(params))
-        return next(iter(ShapedQuerySet(self.queryset.model, bound)), None)
+        return next(rows_of(self.statement.bound(tuple(params)), self.queryset.model), None)
 
 
-class StoredState(ModelState):
-    """The state of a row that is in the database, and takes nothing until something is added."""
+class StoredState:
+    """The state of a row that is in the database: Django's, but that nothing is called when it is
+    dropped. What it holds is dropped along with it."""
 
+    db: str | None
     adding = False
-
-    def __del__(self) -> None:
-        if "fields_cache" in self.__dict__:
-            super().__del__()
+    fields_cache: Any = ModelState.fields_cache
+    fetch_mode: Any = ModelState.fetch_mode
+    peers: tuple[Any, ...] = ()
+    __getstate__ = ModelState.__getstate__
 
 
 class QuickRow:

@@ -132,8 +132,6 @@ MIDDLEWARE = [
     "ultrai.browsers.Sessions",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "ultrai.browsers.Authentication",
-    "ultrai.browsers.Messages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -167,6 +165,7 @@ DATABASE_EXAMPLE = "postgresql://user:password@host:5432/ultrai"
 DATABASES = {
     "default": dj_database_url.parse(
         env_url("DATABASE_URL", {"postgres", "postgresql"}, DATABASE_EXAMPLE),
+        engine="ultrai.postgres",
         conn_health_checks=True,
     )
 }
