@@ -1,4 +1,4 @@
-"""Rows that are inserted a few at once, by SQL that is written once for each choice of columns."""
+"""Rows that are inserted by SQL that is written once for each choice of columns."""
 
 from collections.abc import Hashable, Sequence
 from itertools import compress
@@ -11,14 +11,11 @@ from django.db.models.expressions import DatabaseDefault
 
 from ultrai.compiled import PreparingCursor, answers, is_plain_json, read_json
 
-MOST_ROWS = 25  # each number of rows is a statement of its own, whose plan the server keeps
 TEXTS = {CharField, TextField}  # what is a str already goes in as it is
 
 
 class Insertion(NamedTuple):
-    sql: str  # up to the rows' values
-    row: str  # what stands for the values of one
-    returning: str
+    sql: str
     json: tuple[int, ...]  # which of the columns that come back are JSON
 
 
@@ -26,44 +23,36 @@ _insertions: dict[Hashable, Insertion | None] = {}
 
 
 def insert(
-    rows: Sequence[Model], using: str, fields: Sequence[Any], returning: Sequence[Any]
-) -> list[list[Any]] | None:
-    """Insert rows of one model; return what the database made of `returning`, for each of them.
+    row: Model, using: str, fields: Sequence[Any], returning: Sequence[Any]
+) -> list[Any] | None:
+    """Insert a row; return what the database made of `returning`.
 
     None: that is left to Django.
     """
     connection: Any = connections[using]
-    if connection.queries_logged or len(rows) > MOST_ROWS:
+    if connection.queries_logged:
         return None
-    values = [values_of(row, fields) for row in rows]
-    is_given = [type(value) is not DatabaseDefault for value in values[0]]
+    values = values_of(row, fields)
+    is_given = [type(value) is not DatabaseDefault for value in values]
     given = list(compress(fields, is_given))
-    key = using, type(rows[0]), tuple([field.attname for field in given]), len(returning)
+    key = using, type(row), tuple([field.attname for field in given]), len(returning)
     if key not in _insertions:
-        _insertions[key] = compose(connection, type(rows[0]), given, returning)
+        _insertions[key] = compose(connection, type(row), given, returning)
     insertion = _insertions[key]
-    if insertion is None:
+    own = list(compress(values, is_given))
+    if insertion is None or any(hasattr(value, "resolve_expression") for value in own):
         return None
-    params: list[Any] = []
-    for row in values:
-        if [type(value) is not DatabaseDefault for value in row] != is_given:
-            return None
-        own = list(compress(row, is_given))
-        if any(hasattr(value, "resolve_expression") for value in own):
-            return None
-        params += [
-            value
-            if value is None or (type(value) is str and type(field) in TEXTS)
-            else field.get_db_prep_save(value, connection)
-            for field, value in zip(given, own, strict=True)
-        ]
-    marks = ", ".join([insertion.row] * len(rows))
-    sql = f"{insertion.sql} {marks} {insertion.returning}"
-    inserted = [list(row) for row in answers(connection, PreparingCursor, sql, params)]
-    for returned in inserted:
-        for place in insertion.json:
-            returned[place] = read_json(returned[place])
-    return inserted
+    params = [
+        value
+        if value is None or (type(value) is str and type(field) in TEXTS)
+        else field.get_db_prep_save(value, connection)
+        for field, value in zip(given, own, strict=True)
+    ]
+    (inserted,) = answers(connection, PreparingCursor, insertion.sql, params)
+    returned = list(inserted)
+    for place in insertion.json:
+        returned[place] = read_json(returned[place])
+    return returned
 
 
 def values_of(row: Model, fields: Sequence[Any]) -> list[Any]:
@@ -91,9 +80,9 @@ def compose(
     quote = connection.ops.quote_name
     columns = ", ".join(quote(field.column) for field in given)
     table = quote(model._meta.db_table)  # noqa: SLF001  its public name
-    sql = f"INSERT INTO {table} ({columns}) VALUES"
     names = ", ".join(quote(field.column) for field in returning)
-    return Insertion(sql, f"({', '.join(marks)})", f"RETURNING {names}", json)
+    into = f"INSERT INTO {table} ({columns}) VALUES ({', '.join(marks)})"  # noqa: S608  of ours
+    return Insertion(f"{into} RETURNING {names}", json)
 
 
 def placeholder(field: Any, connection: Any) -> str | None:

@@ -48,22 +48,6 @@ class ShapedQuerySet[M: models.Model](QuerySet[M]):
         super().__init__(model, query or ShapedQuery(model), *args, **kwargs)
         self._iterable_class = QuickIterable
 
-    def _insert(
-        self,
-        objs: Any,
-        fields: Any,
-        returning_fields: Any = None,
-        raw: bool = False,
-        using: str | None = None,
-        **conflict: Any,
-    ) -> Any:
-        """Of `bulk_create()`. That of `save()` is the base manager's: see QuickRow."""
-        is_usual = not raw and not any(conflict.values())
-        inserted = insert(objs, using or self.db, fields, returning_fields) if is_usual else None
-        if inserted is not None:
-            return inserted
-        return super()._insert(objs, fields, returning_fields, raw, using, **conflict)  # type: ignore[misc]
-
     def compiled(self) -> BoundCompiler:
         """Return the SQL with its values, known or not, for other SQL to be made of it."""
         compiler = self.query.get_compiler(using=self.db)
@@ -145,7 +129,7 @@ class QuickRow:
     def _do_insert(
         self, manager: Any, using: str, fields: Any, returning_fields: Any, raw: bool
     ) -> Any:
-        inserted = None if raw else insert([self], using, fields, returning_fields)  # type: ignore[list-item]
+        inserted = None if raw else insert(self, using, fields, returning_fields)  # type: ignore[arg-type]
         if inserted is not None:
-            return inserted
+            return [inserted]
         return super()._do_insert(manager, using, fields, returning_fields, raw)  # type: ignore[misc]
