@@ -5,7 +5,6 @@ from decimal import Decimal
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import User
@@ -83,9 +82,16 @@ def refusal(user: User, amount: Decimal, month: date) -> BudgetExceeded:
     )
 
 
+SETTLE = """
+    INSERT INTO budgets AS budget (user_id, month, spent_usd, reserved_usd)
+    VALUES (%s, %s, %s, %s)
+    ON CONFLICT (user_id, month) DO UPDATE
+    SET spent_usd = budget.spent_usd + excluded.spent_usd,
+        reserved_usd = budget.reserved_usd + excluded.reserved_usd
+    RETURNING id
+"""
+
+
 def settle(user_id: int, month: date, *, reserved: Decimal, spent: Decimal) -> None:
     """Turn what was set aside in a month into what it did cost: in that month, whenever it ends."""
-    Budget.objects.get_or_create(user_id=user_id, month=month)
-    Budget.objects.filter(user_id=user_id, month=month).update(
-        spent_usd=F("spent_usd") + spent, reserved_usd=F("reserved_usd") - reserved
-    )
+    run_prepared(SETTLE, [user_id, month, spent, -reserved])

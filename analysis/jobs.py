@@ -49,7 +49,7 @@ async def run_analysis(analysis_id: int) -> None:
     analysis = await in_database(Analysis.objects.filter(pk=analysis_id).first)
     if analysis is None:
         return
-    document = await in_database(document_of, analysis)
+    document = await document_of(analysis)
     if document and document.status == Document.Status.PENDING and is_patient(analysis):
         # Not waited for here: the place is somebody else's meanwhile.
         with suppress(AlreadyEnqueued):
@@ -88,13 +88,20 @@ async def run_leased(analysis: Analysis) -> None:
 
 
 async def run(analysis: Analysis) -> None:
+    document = await document_of(analysis)
+    if document is None:
+        return await run_on(analysis, None, None, None)
+    async with room().take(document.size_bytes):
+        text = await in_database(text_of, document)
+        source = await asyncio.to_thread(source_of, text) if text else None
+        await run_on(analysis, document, text, source)
+    return None
+
+
+def source_of(text: str) -> "Source":
     from analysis.quotations import Source  # the web process, which queues this, needs it never
 
-    document = await in_database(document_of, analysis)
-    async with room().take(document.size_bytes if document else 0):
-        text = await in_database(text_of, document)
-        source = await asyncio.to_thread(Source, text) if text else None
-        await run_on(analysis, document, text, source)
+    return Source(text)
 
 
 async def run_on(
@@ -132,8 +139,8 @@ def finish(analysis: Analysis, status: Analysis.Status, **outcome: object) -> No
     """End it, book its cost and announce it together: a worker may be killed in between."""
     if not analysis.finish(status, **outcome):
         return
-    money.settle(analysis.pk)
     webhooks.announce(analysis.pk)
+    money.settle(analysis.pk)  # last: all that the user asks or that ends waits for their budget
     fields = {
         "analysis_id": analysis.pk,
         "user_id": analysis.user_id,
@@ -153,16 +160,15 @@ async def fail(calls: RecordedCalls, code: str, message: str) -> None:
     )
 
 
-def document_of(analysis: Analysis) -> Document | None:
+async def document_of(analysis: Analysis) -> Document | None:
     """Return the document as it is now, without its text."""
     if analysis.document_id is None:
         return None
-    return Document.objects.filter(pk=analysis.document_id).defer("content").first()
+    found = Document.objects.filter(pk=analysis.document_id).defer("content")
+    return await in_database(found.first)
 
 
-def text_of(document: Document | None) -> str | None:
-    if document is None:
-        return None
+def text_of(document: Document) -> str:
     return Document.objects.values_list("content", flat=True).get(pk=document.pk) or ""
 
 

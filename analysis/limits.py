@@ -11,6 +11,7 @@ from typing import Self
 
 from django.conf import settings
 
+from analysis.leases import was_late_since
 from analysis.providers import ProviderError, is_extractive
 
 # After so many failures in a row that are the provider's own, it is left alone for a while; then
@@ -186,7 +187,9 @@ async def gate(model: str, tokens: int) -> AsyncIterator[Passage]:
     try:
         yield passage
     except ProviderError as error:
-        found.note(passage, error)
+        # A connection that was not made in time by a machine that is too busy says nothing of it.
+        if error.code != "connection" or not was_late_since(passage.entered_at):
+            found.note(passage, error)
         raise
     else:
         found.note(passage, None)

@@ -103,21 +103,18 @@ def reserve_more(analysis: Analysis, amount: Decimal) -> bool:
     return True
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def settle(analysis_id: int) -> None:
     """Book what a finished analysis did cost since it was last settled; idempotent."""
     analysis = Analysis.objects.select_for_update().filter(pk=analysis_id).first()
     if analysis is None:
         return
     total = analysis.results.aggregate(total=Sum("cost_usd"))["total"] or Decimal(0)
-    if total == analysis.settled_usd and not analysis.reserved_usd:
+    reserved, spent = analysis.reserved_usd, total - analysis.settled_usd
+    if not spent and not reserved:
         return
-    budgets.settle(
-        analysis.user_id,
-        analysis.reserved_month or budgets.this_month(),
-        reserved=analysis.reserved_usd,
-        spent=total - analysis.settled_usd,
-    )
+    month = analysis.reserved_month or budgets.this_month()
     analysis.reserved_usd = Decimal(0)
     analysis.settled_usd = total
     analysis.save(update_fields=["reserved_usd", "settled_usd"])
+    budgets.settle(analysis.user_id, month, reserved=reserved, spent=spent)

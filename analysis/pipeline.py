@@ -74,7 +74,10 @@ async def together[T](calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
 async def answer(question: Question, model: str, calls: Calls) -> str | None:
     """Have a model answer: from the whole document, or from notes on its parts."""
     call = Call("answer", model, prompts.answer_messages(question.prompt, question.document))
-    parts = await asyncio.to_thread(parts_for, question, model)  # seconds, for a whole book
+    if question.document is None:
+        parts = parts_for(question, model)
+    else:
+        parts = await asyncio.to_thread(parts_for, question, model)  # seconds, for a whole book
     if len(parts) < 2:
         if not calls.is_overflow(call):
             text = await calls.make(call)

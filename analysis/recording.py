@@ -21,7 +21,7 @@ from analysis.leases import LeaseLost
 from analysis.limits import LONGEST_HOLD_SECONDS, gate
 from analysis.models import LEASE, Analysis, AnalysisResult
 from analysis.pipeline import PlannedCall
-from analysis.providers import Message, ProviderError, complete, is_extractive
+from analysis.providers import Message, ProviderError, complete, is_extractive, prepare
 from analysis.tokens import tokens_in
 from ultrai.exceptions import DATABASE_ERRORS
 from ultrai.jobs import in_database
@@ -80,6 +80,7 @@ class RecordedCalls:
 
     async def _ask(self, call: Call, row: AnalysisResult, about: Mapping[str, Any]) -> str | None:
         planned = self._planned(call)
+        await prepare(call.model)
         for request in count(1):
             started = time.monotonic()
             try:

@@ -106,8 +106,8 @@ def cancel_analysis(analysis: Analysis) -> None:
     """Stop the calls and keep what came. Raises NothingToCancel."""
     if not analysis.cancel():
         raise NothingToCancel("The analysis has ended already.")
-    money.settle(analysis.pk)
     webhooks.announce(analysis.pk)
+    money.settle(analysis.pk)
 
 
 @transaction.atomic

@@ -5,8 +5,11 @@ read however many results there are, and not less when results are deleted.
 """
 
 from decimal import Decimal
+from typing import Any
 
 from django.db import models
+
+from ultrai.compiled import run_prepared
 
 
 class ProviderTotal(models.Model):
@@ -31,25 +34,35 @@ class ProviderTotal(models.Model):
         return f"{self.llm_provider}: {self.outcome}"
 
 
-def count_call(
+# Two parts of one statement, between which its caller may say on what it depends.
+COUNT = """
+    INSERT INTO provider_totals AS total
+        (llm_provider, outcome, calls, latency_ms, input_tokens, output_tokens, cost_usd)
+    SELECT %s, %s, 1, %s, %s, %s, %s
+"""
+ADD_UP = """
+    ON CONFLICT (llm_provider, outcome) DO UPDATE
+    SET calls = total.calls + 1,
+        latency_ms = total.latency_ms + excluded.latency_ms,
+        input_tokens = total.input_tokens + excluded.input_tokens,
+        output_tokens = total.output_tokens + excluded.output_tokens,
+        cost_usd = total.cost_usd + excluded.cost_usd
+    RETURNING id
+"""
+
+
+def counts(
     provider: str,
     outcome: str,
-    *,
     latency_ms: int,
     input_tokens: int | None = None,
     output_tokens: int | None = None,
     cost_usd: Decimal | None = None,
-) -> None:
+) -> list[Any]:
+    """Return the values of COUNT."""
+    return [provider, outcome, latency_ms, input_tokens or 0, output_tokens or 0, cost_usd or 0]
+
+
+def count_call(provider: str, outcome: str, latency_ms: int) -> None:
     """Count one call. Last in its transaction: every call of this provider waits for the row."""
-    total = ProviderTotal.objects.filter(llm_provider=provider, outcome=outcome)
-    more = {
-        "calls": models.F("calls") + 1,
-        "latency_ms": models.F("latency_ms") + latency_ms,
-        "input_tokens": models.F("input_tokens") + (input_tokens or 0),
-        "output_tokens": models.F("output_tokens") + (output_tokens or 0),
-        "cost_usd": models.F("cost_usd") + (cost_usd or 0),
-    }
-    if not total.update(**more):  # the first of its kind
-        row = ProviderTotal(llm_provider=provider, outcome=outcome)
-        ProviderTotal.objects.bulk_create([row], ignore_conflicts=True)
-        total.update(**more)
+    run_prepared(COUNT + ADD_UP, counts(provider, outcome, latency_ms))

@@ -1,7 +1,7 @@
 """One call to one language model, and one error taxonomy for all of them."""
 
 from analysis.providers.builtin import lexical_claims
-from analysis.providers.calls import complete
+from analysis.providers.calls import complete, prepare
 from analysis.providers.catalogue import (
     UnknownModel,
     is_extractive,
@@ -24,5 +24,6 @@ __all__ = [
     "lexical_claims",
     "model_info",
     "offered_models",
+    "prepare",
     "resolve_model",
 ]

@@ -3,9 +3,11 @@
 import asyncio
 import time
 from collections import Counter
+from uuid import uuid4
 
 import pytest
 
+from analysis.leases import LATE_SECONDS, PERIOD_SECONDS, held
 from analysis.limits import FAILURES_TO_OPEN, gate
 from analysis.providers import ProviderConfig, ProviderError
 
@@ -134,6 +136,23 @@ def test_limits_without_end_open_the_breaker_and_nobody_waits_for_ever(limited):
 
     # Five went together, which counts once; then one at a time.
     assert asyncio.run(herd()) == {"rate_limited": 5 + FAILURES_TO_OPEN - 1, "circuit_open": 38}
+
+
+def test_connections_that_a_busy_worker_did_not_make_in_time_open_no_breaker(
+    limited, transactional_db
+):
+    limited()
+    error = ProviderError("connection", "Request timed out.")
+
+    async def busy():
+        async with held(uuid4()):
+            calls = [asyncio.create_task(call(0.05, error)) for _ in range(FAILURES_TO_OPEN + 1)]
+            await asyncio.sleep(0)
+            time.sleep(PERIOD_SECONDS + LATE_SECONDS + 0.1)  # noqa: ASYNC251  that is the matter
+            await asyncio.gather(*calls, return_exceptions=True)
+            return await call()
+
+    assert asyncio.run(busy())
 
 
 def test_requests_reach_the_provider_at_its_pace(ask, run_jobs, peer, settings):

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import time
 
 import psycopg
 import pytest
@@ -195,3 +196,32 @@ def test_a_worker_that_lost_its_lease_writes_nothing(analysis):
 
 def test_of_two_workers_one_claims(analysis):
     assert [Analysis.objects.get().claim() for _ in range(2)] == [True, False]
+
+
+def test_a_worker_that_is_behind_leaves_the_rest_to_the_fair_order(
+    transactional_db, alice, bob, client_of
+):
+    """Whoever asks for little while it is behind comes before the rest of who asked for much."""
+
+    def ask(user):
+        question = {"prompt": "Why?", "models": ["builtin:summary"]}
+        return client_of(user).post(reverse("analysis-list"), question).json()["id"]
+
+    many = [ask(alice) for _ in range(40)]
+    with psycopg.connect(**connector_params()) as other, worker():
+        other.execute("SELECT FROM analyses FOR UPDATE")  # what the worker has begun waits for this
+        wait_until(is_taking_no_more)
+        one = ask(bob)
+        other.rollback()
+        wait_until(lambda: not Analysis.objects.filter(finished_at=None).exists())
+
+    order = list(Analysis.objects.order_by("started_at").values_list("id", flat=True))
+    assert order.index(one) < len(many) / 2
+
+
+def is_taking_no_more():
+    """Whether the worker has taken jobs, and none in half a second."""
+    jobs = ProcrastinateJob.objects.filter(queue_name="analyses", status="doing")
+    before = jobs.count()
+    time.sleep(0.5)
+    return before > 0 and jobs.count() == before

@@ -9,6 +9,8 @@ from procrastinate import PsycopgConnector
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.utils import connector_params
 
+from ultrai.backpressure import PatientJobManager
+
 logger = logging.getLogger(__name__)
 
 
@@ -40,7 +42,8 @@ async def run_workers(stop: asyncio.Event) -> None:
     none. Apart, none keeps another waiting.
     """
     connector = PsycopgConnector(kwargs=connector_params(), min_size=1, max_size=4)
-    with app.replace_connector(connector):
+    with app.replace_connector(connector) as the_app:  # `app` is a proxy of it
+        the_app.job_manager = manager = PatientJobManager(connector, "analyses")
         async with app.open_async():
             loads = {
                 "documents": (["documents"], settings.EXTRACTION_CONCURRENCY),
@@ -62,6 +65,7 @@ async def run_workers(stop: asyncio.Event) -> None:
             ]
             told = asyncio.create_task(stop.wait())
             await asyncio.wait({*workers, told}, return_when=asyncio.FIRST_COMPLETED)
+            manager.is_stopping = True
             for task in (*workers, told):
                 task.cancel()
             for outcome in await asyncio.gather(*workers, return_exceptions=True):
