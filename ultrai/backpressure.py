@@ -27,19 +27,23 @@ class PatientJobManager(JobManager):
     def __init__(self, connector: BaseConnector, queue: str) -> None:
         super().__init__(connector)
         self.queue = queue
-        self.is_stopping = False  # whoever waits to fetch then gets nothing, at once
+        self.stopping = asyncio.Event()  # whoever waits to fetch then gets nothing, at once
 
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
         if queues and self.queue in queues:
-            await self.catch_up()
-        return None if self.is_stopping else await super().fetch_job(queues, worker_id)
+            await self.be_patient()
+        return None if self.stopping.is_set() else await super().fetch_job(queues, worker_id)
 
-    async def catch_up(self) -> None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while await delay() > MOST_DELAY_SECONDS:
-            if self.is_stopping or time.monotonic() > deadline:
-                return
-            await asyncio.sleep(PAUSE_SECONDS)
+    async def be_patient(self) -> None:
+        ends = [asyncio.create_task(catch_up()), asyncio.create_task(self.stopping.wait())]
+        await asyncio.wait(ends, timeout=PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        for one in ends:
+            one.cancel()
+
+
+async def catch_up() -> None:
+    while await delay() > MOST_DELAY_SECONDS:
+        await asyncio.sleep(PAUSE_SECONDS)
 
 
 async def delay() -> float:

@@ -65,7 +65,7 @@ async def run_workers(stop: asyncio.Event) -> None:
             ]
             told = asyncio.create_task(stop.wait())
             await asyncio.wait({*workers, told}, return_when=asyncio.FIRST_COMPLETED)
-            manager.is_stopping = True
+            manager.stopping.set()
             for task in (*workers, told):
                 task.cancel()
             for outcome in await asyncio.gather(*workers, return_exceptions=True):
