@@ -11,12 +11,16 @@ from documents.models import Document
 from documents.search import INSERT_PASSAGES, PASSAGES_AT_ONCE, in_columns, passages
 from ultrai.compiled import run_prepared
 
+# After that `store` waits for its turn.
+MOST_TRIES = 5
+
 # What a statement reads is as it was when it began, what it locks is as it is now. If the row of
-# the usage is the same in both, nobody has stored anything of this user's in between.
+# the usage is the same in both, nobody has stored anything of this user's in between. If it is not,
+# the answer is a row of nulls.
 INSERT = f"""
     WITH usage AS (
         SELECT ctid, documents, bytes FROM document_usage
-        WHERE user_id = %(user_id)s FOR UPDATE SKIP LOCKED
+        WHERE user_id = %(user_id)s FOR UPDATE
     ),
     stored AS (
         INSERT INTO documents (
@@ -34,15 +38,18 @@ INSERT = f"""
         RETURNING id, created_at, updated_at
     ),
     indexed AS ({INSERT_PASSAGES.format(document_id="stored.id", source="stored, ")})
-    SELECT id, created_at, updated_at FROM stored
+    SELECT stored.id, stored.created_at, stored.updated_at
+    FROM usage LEFT JOIN stored ON true
+    WHERE stored.id IS NOT NULL
+        OR usage.ctid <> (SELECT ctid FROM document_usage WHERE user_id = %(user_id)s)
 """  # noqa: S608  of ours
 
 
 def insert_text(document: Document, text: str, *, keeps_duplicate: bool) -> bool:
     """Store a new document that is ready, if nothing speaks against it.
 
-    False, with nothing stored, for any reason: the same bytes are there, the quota or the text is
-    too large, the user has no usage yet, or another request changes it at this moment.
+    False, with nothing stored, for any reason: the same bytes are there, the quota is used up, the
+    text is too large, the user has no usage yet, or others keep coming in between.
     """
     numbered = list(islice(enumerate(passages(text, has_pages=False)), PASSAGES_AT_ONCE + 1))
     if len(numbered) > PASSAGES_AT_ONCE:
@@ -54,9 +61,12 @@ def insert_text(document: Document, text: str, *, keeps_duplicate: bool) -> bool
         "most_documents": settings.QUOTA_DOCUMENTS,
         "most_bytes": settings.QUOTA_BYTES,
     }
-    stored = run_prepared(INSERT, values)
-    if not stored:
-        return False
-    ((document.id, document.created_at, document.updated_at),) = stored
-    document._state.adding = False  # noqa: SLF001  as save() does
-    return True
+    for _ in range(MOST_TRIES):
+        stored = run_prepared(INSERT, values)
+        if not stored:
+            return False
+        document.id, document.created_at, document.updated_at = stored[0]
+        if document.id is not None:
+            document._state.adding = False  # noqa: SLF001  as save() does
+            return True
+    return False

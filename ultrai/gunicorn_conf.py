@@ -70,10 +70,13 @@ def post_fork(server: Any, worker: Any) -> None:
 
     And count into the files of this process's place.
     """
-    from django.db.backends.postgresql.base import DatabaseWrapper
     from prometheus_client import values
+
+    from ultrai.postgres.base import DatabaseWrapper
+    from ultrai.postgres.turns import Turns
 
     # Django has no other way, and its stubs do not know this one.
     DatabaseWrapper._connection_pools.clear()  # type: ignore[attr-defined]  # noqa: SLF001
+    DatabaseWrapper.turns = Turns(settings.WEB_DATABASE_CONCURRENCY)
     # Before the first metric is made, which asks what a value is.
     values.ValueClass = values.MultiProcessValue(lambda: worker.place)  # type: ignore[no-untyped-call]

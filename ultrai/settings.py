@@ -90,6 +90,8 @@ CORS_ALLOW_HEADERS = [
 
 WEB_CONCURRENCY = env_int("WEB_CONCURRENCY", 2, minimum=1, maximum=256)  # gunicorn processes
 WEB_THREADS = env_int("WEB_THREADS", 8, minimum=1, maximum=256)  # threads in each of them
+# Of those so many use the database at once, by turns (ultrai.postgres.turns).
+WEB_DATABASE_CONCURRENCY = env_int("WEB_DATABASE_CONCURRENCY", 3, minimum=1, maximum=256)
 WORKER_CONCURRENCY = env_int("WORKER_CONCURRENCY", 200, minimum=1, maximum=2_000)  # jobs at once
 # Files read at once by a worker; each may take a core and so much memory.
 EXTRACTION_CONCURRENCY = env_int("EXTRACTION_CONCURRENCY", 2, minimum=1, maximum=64)

@@ -22,6 +22,8 @@ from psycopg_pool import ConnectionPool
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ultrai.settings")
 django.setup()
 
+from documents.insertion import INSERT  # noqa: E402
+
 COLUMNS = (
     "id, filename, file_type, size_bytes, sha256, version, status, error_code, error, page_count,"
     " word_count, metadata, extraction_requested_at, delete_after, legal_hold_at, created_at,"
@@ -37,21 +39,7 @@ SESSION = (
 )
 LIST = f"SELECT {COLUMNS} FROM documents WHERE user_id = %s ORDER BY id DESC LIMIT 21"
 DETAIL = f"SELECT {COLUMNS}, content FROM documents WHERE user_id = %s AND id = %s LIMIT 21"
-USAGE = "SELECT user_id, documents, bytes FROM document_usage WHERE user_id = %s LIMIT 1 FOR UPDATE"
-TWIN = (
-    f"SELECT {COLUMNS} FROM documents WHERE user_id = %s AND sha256 = %s"
-    " ORDER BY CASE WHEN status = 'failed' THEN 1 ELSE 0 END, id DESC LIMIT 1"
-)
-CREATE = (
-    "INSERT INTO documents (user_id, filename, content, file_type, size_bytes, sha256, version,"
-    " status, error_code, error, page_count, word_count, metadata, extraction_requested_at,"
-    " updated_at) VALUES (%s, %s, %s, 'txt', %s, %s, 1, 'ready', '', '', NULL, %s, '{}', NULL, %s)"
-    f" RETURNING {COLUMNS}"
-)
-INDEX = (
-    "INSERT INTO document_passages (user_id, document_id, number, page, text, vector)"
-    " VALUES (%s, %s, 0, NULL, %s, to_tsvector('english', COALESCE(%s, '')))"
-)
+PASSAGE = 4_000  # characters
 
 pool: ConnectionPool[Connection[dict[str, Any]]] | None = None
 
@@ -115,15 +103,27 @@ def create(connection: Connection[dict[str, Any]], user: int, environ: Any) -> d
     sent = orjson.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
     text = sent["content"]
     data = text.encode()
-    sha256 = hashlib.sha256(data).hexdigest()
-    with connection.transaction():
-        connection.execute(USAGE, [user]).fetchone()
-        twin = connection.execute(TWIN, [user, sha256]).fetchone()
-        if twin is not None:
-            return twin
-        words = len(text.split())
-        values = [user, sent["filename"], text, len(data), sha256, words, datetime.now(UTC)]
-        document = connection.execute(CREATE, values).fetchone()
-        assert document is not None
-        connection.execute(INDEX, [user, document["id"], text, text])
-    return document
+    texts = [text[start : start + PASSAGE] for start in range(0, len(text), PASSAGE)]
+    document = {
+        "user_id": user,
+        "filename": sent["filename"],
+        "file_type": "txt",
+        "size_bytes": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "status": "ready",
+        "word_count": len(text.split()),
+    }
+    values = {
+        "content": text,
+        "language": "english",
+        "numbers": list(range(len(texts))),
+        "pages": [None] * len(texts),
+        "texts": texts,
+        "keeps_duplicate": False,
+        "most_documents": 10**9,
+        "most_bytes": 10**15,
+    }
+    while True:
+        stored = connection.execute(INSERT, document | values).fetchone() or {}
+        if stored.get("id"):  # or another request of this user's came in between
+            return document | stored

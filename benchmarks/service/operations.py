@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Callable
+from itertools import cycle
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -71,7 +72,7 @@ def operations() -> list[Operation]:
     texts = Texts()
     words = texts.searched_words(20)
     users = clients()
-    content = texts.document(0)
+    contents = cycle([texts.document(number) for number in range(200)])
 
     def for_each(make: Callable[[Client, int], Request]) -> list[Request]:
         return [make(client, place) for place in range(4) for client in users]
@@ -98,7 +99,7 @@ def operations() -> list[Operation]:
                 lambda c, _: c.request(
                     "POST",
                     "/documents",
-                    {"filename": "benchmark.txt", "content": f"{UNIQUE} {content}"},
+                    {"filename": "benchmark.txt", "content": f"{UNIQUE} {next(contents)}"},
                     201,
                 )
             ),
@@ -165,11 +166,14 @@ class Seeded(NamedTuple):
         return cls(*last)
 
     def restore(self) -> None:
-        """Delete what the measuring has made."""
+        """Delete what the measuring has made, and what is left of it in tables and indexes."""
         from django.db import connection
 
         with connection.cursor() as cursor:
             cursor.execute("TRUNCATE procrastinate_jobs CASCADE")
-            cursor.execute("DELETE FROM analyses WHERE id > %s", [self.analysis])
-            cursor.execute("DELETE FROM documents WHERE id > %s", [self.document])
             cursor.execute("DELETE FROM user_sessions WHERE client NOT IN ('benchmark')")
+            cursor.execute("DELETE FROM analyses WHERE id > %s", [self.analysis])
+            analyses = cursor.rowcount
+            cursor.execute("DELETE FROM documents WHERE id > %s", [self.document])
+            if analyses or cursor.rowcount:
+                cursor.execute("VACUUM documents, document_passages, analyses, analysis_results")
