@@ -1,7 +1,12 @@
+from functools import partial
 from threading import Thread
 
 from benchmarks.stand import wait_until
 from ultrai.postgres.turns import Turns
+
+
+def has_waiting(turns, number):
+    return len(turns.waiting) == number
 
 
 def test_turns_come_in_the_order_in_which_they_were_asked_for():
@@ -15,7 +20,7 @@ def test_turns_come_in_the_order_in_which_they_were_asked_for():
     first, threads = turns.take(), [Thread(target=use, args=[name]) for name in "abcd"]
     for number, thread in enumerate(threads, start=1):
         thread.start()
-        wait_until(lambda number=number: len(turns.waiting) == number)
+        wait_until(partial(has_waiting, turns, number))
     turns.give_back(first)
     for thread in threads:
         thread.join()
