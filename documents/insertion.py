@@ -65,8 +65,8 @@ def insert_text(document: Document, text: str, *, keeps_duplicate: bool) -> bool
         stored = run_prepared(INSERT, values)
         if not stored:
             return False
-        document.id, document.created_at, document.updated_at = stored[0]
-        if document.id is not None:
+        if stored[0][0] is not None:
+            document.id, document.created_at, document.updated_at = stored[0]
             document._state.adding = False  # noqa: SLF001  as save() does
             return True
     return False

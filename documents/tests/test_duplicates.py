@@ -1,14 +1,19 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
+import psycopg
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.urls import reverse
 from procrastinate.contrib.django.models import ProcrastinateJob
+from procrastinate.contrib.django.utils import connector_params
 
+from documents.insertion import MOST_TRIES
 from documents.models import Document, FilePart
 from documents.tests.factories import make_document, make_pdf
+from ultrai.tests.processes import wait_until
 
 LIST = reverse("document-list")
 
@@ -146,3 +151,37 @@ def test_of_many_texts_at_once_one_is_stored_each_time(alice, client_of):
 
     assert [sorted(statuses) for statuses in rounds] == [[200, 200, 200, 201]] * 20
     assert Document.objects.count() == 21
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_text_is_stored_however_often_others_come_in_between(alice, client_of):
+    make_document(alice)
+    client = client_of(alice)
+
+    def are_waiting(count):
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        with connection.cursor() as cursor:
+            cursor.execute(f"{waiting} AND datname = current_database()")
+            return cursor.fetchone()[0] == count
+
+    def post():
+        try:
+            return send_text(client, content="Another one.")
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as threads, ExitStack() as stack:
+        now, then = (stack.enter_context(psycopg.connect(**connector_params())) for _ in range(2))
+        touch = "UPDATE document_usage SET bytes = bytes"
+        now.execute(touch)
+        response = threads.submit(post)
+        for _ in range(MOST_TRIES):
+            wait_until(lambda: are_waiting(1))  # the request, for the one who has the row
+            following = threads.submit(then.execute, touch)
+            wait_until(lambda: are_waiting(2))  # the next one, behind the request
+            now.commit()
+            following.result()
+            now, then = then, now
+        now.commit()
+
+        assert response.result().status_code == 201
