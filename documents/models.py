@@ -331,6 +331,10 @@ class OwnedWords(models.Func):
         super().__init__(owner, vector)
 
 
+# As the index has them: compared byte by byte, whatever the database's language.
+INDEXED_WORDS = Collate(OwnedWords(), "C")
+
+
 class Passage(models.Model):
     """A page of a document's text, or a part of one: what search finds and shows.
 
@@ -357,8 +361,8 @@ class Passage(models.Model):
         db_table = "document_passages"
         indexes = [
             # Without a list of what is still to be sorted in, which every search would read and
-            # some upload empty. Compared byte by byte, whatever the database's language.
-            GinIndex(Collate(OwnedWords(), "C"), name="document_passages_words", fastupdate=False)
+            # some upload empty.
+            GinIndex(INDEXED_WORDS, name="document_passages_words", fastupdate=False)
         ]
 
     def __str__(self) -> str:

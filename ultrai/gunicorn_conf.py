@@ -68,7 +68,7 @@ def post_worker_init(worker: Any) -> None:
 def post_fork(server: Any, worker: Any) -> None:
     """Forget pools opened before the fork, should somebody preload: sockets cannot be shared.
 
-    And count into the files of this process's place.
+    And count into the files of this process's place, and use the database by turns.
     """
     from prometheus_client import values
 

@@ -23,6 +23,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ultrai.settings")
 django.setup()
 
 from documents.insertion import INSERT  # noqa: E402
+from documents.search import PASSAGE_CHARACTERS  # noqa: E402
 
 COLUMNS = (
     "id, filename, file_type, size_bytes, sha256, version, status, error_code, error, page_count,"
@@ -39,7 +40,6 @@ SESSION = (
 )
 LIST = f"SELECT {COLUMNS} FROM documents WHERE user_id = %s ORDER BY id DESC LIMIT 21"
 DETAIL = f"SELECT {COLUMNS}, content FROM documents WHERE user_id = %s AND id = %s LIMIT 21"
-PASSAGE = 4_000  # characters
 
 pool: ConnectionPool[Connection[dict[str, Any]]] | None = None
 
@@ -103,7 +103,8 @@ def create(connection: Connection[dict[str, Any]], user: int, environ: Any) -> d
     sent = orjson.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
     text = sent["content"]
     data = text.encode()
-    texts = [text[start : start + PASSAGE] for start in range(0, len(text), PASSAGE)]
+    starts = range(0, len(text), PASSAGE_CHARACTERS)
+    texts = [text[start : start + PASSAGE_CHARACTERS] for start in starts]
     document = {
         "user_id": user,
         "filename": sent["filename"],

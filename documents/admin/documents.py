@@ -6,14 +6,13 @@ from django.contrib.postgres.search import SearchQuery
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.db.models.expressions import RawSQL
-from django.db.models.functions import Collate
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
 from documents.admin.reading import page_at, page_number
 from documents.extraction.formats import FORMATS
-from documents.models import Document, OwnedWords, Passage
+from documents.models import INDEXED_WORDS, Document, Passage
 from documents.search import understand
 from documents.services import request_extraction
 from ultrai.admin import MachineWrittenAdmin
@@ -168,6 +167,5 @@ def newest_with(words: str) -> QuerySet[Passage, int]:
         return passages.none()
     owned = RawSQL(EVERYBODYS, [search.one_of])  # noqa: S611  a parameter is its only variable part
     query = SearchQuery(words, config=settings.SEARCH_LANGUAGE, search_type="websearch")
-    return passages.alias(words=Collate(OwnedWords(), "C")).filter(
-        words__overlap=owned, vector=query
-    )[:MOST_FOUND]
+    found = passages.alias(words=INDEXED_WORDS).filter(words__overlap=owned, vector=query)
+    return found[:MOST_FOUND]
