@@ -8,7 +8,7 @@ aggregates, subqueries, ...) is written anew each time, as ever.
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import UTC, date, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import chain
 from json import JSONDecoder
 from typing import Any, NamedTuple, Self
@@ -30,6 +30,8 @@ from django.db.models.sql.where import WhereNode
 from psycopg import adapters
 from psycopg.adapt import AdaptersMap
 from psycopg.pq import Format
+
+from ultrai.postgres.statements import Statements
 
 MOST_SHAPES = 1_000  # then they are forgotten, and found out anew
 # Of a query's state these make its SQL ...
@@ -173,7 +175,7 @@ class Statement(NamedTuple):
     params: tuple[Any, ...]
     compiler: SQLCompiler
     converters: dict[int, tuple[list[Any], Any]]
-    cursor: type["KnownCursor"]
+    is_steady: bool
     names: tuple[str, ...]  # of a row's own columns, which come first
     related: list[RelatedPopulator]  # for the columns of the rows that are joined
 
@@ -188,13 +190,12 @@ class Statement(NamedTuple):
         for converted, column in converters.values():
             if is_plain_json(column.target):
                 converted[:] = [read_json]
-        cursor = PreparingCursor if is_steady else KnownCursor
         kind: Any = compiler.klass_info
         if kind is None or kind["select_fields"] != list(range(len(kind["select_fields"]))):
             raise Shapeless  # no rows of the model, or none whose columns come first
         names = tuple(column.target.attname for column in columns[: len(kind["select_fields"])])
         related = get_related_populators(kind, compiler.select, using, DEFAULT_FETCH_MODE)
-        return cls(sql, tuple(params), compiler, converters, cursor, names, related)
+        return cls(sql, tuple(params), compiler, converters, is_steady, names, related)
 
     def bound(self, params: tuple[Any, ...]) -> "BoundCompiler":
         compiler = BoundCompiler.__new__(BoundCompiler)
@@ -217,29 +218,45 @@ class KnownCursor(ServerBindingCursor):
     adapters = ADAPTERS
 
 
-class PreparingCursor(KnownCursor):
-    """Has the server keep the plan, too: planning a lookup takes it longer than looking up."""
+def answers(
+    connection: Any, sql: str, params: Any, *, is_steady: bool = True
+) -> list[tuple[Any, ...]]:
+    """Run SQL that answers with rows, return them.
 
-    def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
-        return super().execute(query, params, prepare=True, **options)  # type: ignore[misc]
-
-
-def answers(connection: Any, make_cursor: Any, sql: str, params: Any) -> list[tuple[Any, ...]]:
-    """Run SQL that answers with rows, in a cursor of this kind; return them."""
+    Of steady SQL the server keeps the plan: planning a lookup takes it longer than looking up.
+    """
     connection.ensure_connection()
+    if is_steady and not connection.queries_logged:
+        return prepared_answers(connection, sql, params)
     with connection.wrap_database_errors:
-        cursor = make_cursor(connection.connection)
+        cursor = KnownCursor(connection.connection)  # type: ignore[call-arg]  # not in the stubs
     with connection._prepare_cursor(cursor) as prepared:  # noqa: SLF001  as connection.cursor()
         prepared.execute(sql, params)
         rows: list[tuple[Any, ...]] = prepared.fetchall()
         return rows
 
 
+def prepared_answers(connection: Any, sql: str, params: Any) -> list[tuple[Any, ...]]:
+    """What Django's cursors look after, without one."""
+    connection.validate_thread_sharing()
+    statements = Statements.of(connection.connection, KnownCursor)
+
+    def execute(sql: str, params: Any, many: bool, context: Any) -> list[tuple[Any, ...]]:
+        connection.validate_no_broken_transaction()
+        with connection.wrap_database_errors:
+            return statements.run(sql, params)
+
+    run: Callable[..., list[tuple[Any, ...]]] = execute
+    for wrapper in reversed(connection.execute_wrappers):
+        run = partial(wrapper, run)
+    return run(sql, params, False, {"connection": connection, "cursor": statements.cursor})
+
+
 def run_prepared(
     sql: str, params: Sequence[Any] | Mapping[str, Any], using: str = DEFAULT_DB_ALIAS
 ) -> list[tuple[Any, ...]]:
     """Run SQL that is always the same but for its values, and answers with rows."""
-    return answers(connections[using], PreparingCursor, sql, params)
+    return answers(connections[using], sql, params)
 
 
 def is_plain_json(field: Any) -> bool:
@@ -268,7 +285,8 @@ class BoundCompiler(SQLCompiler):
         connection: Any = self.connection
         if result_type != MULTI or chunked_fetch or connection.queries_logged:
             return super().execute_sql(result_type, chunked_fetch, chunk_size)
-        return [answers(connection, self.statement.cursor, self.statement.sql, self.params)]
+        statement = self.statement
+        return [answers(connection, statement.sql, self.params, is_steady=statement.is_steady)]
 
     def results_iter(self, results: Any = None, *args: Any, **options: Any) -> Any:
         if results is None or args or options:

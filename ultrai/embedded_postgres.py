@@ -36,13 +36,15 @@ SYSTEM_USER = "ultrai-postgres"  # runs the server for root, as whom PostgreSQL 
 PATIENCE = 60  # seconds for recovery after a crash, or for a shutdown
 SSL_REQUEST = b"\0\0\0\x08\x04\xd2\x16\x2f"  # the shortest question PostgreSQL answers
 PORT = 5432  # part of the socket's name; spelled out, or PGPORT would choose another
+MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20  # of the machine, in MB
 
 SETTINGS = {
     "listen_addresses": "",  # no TCP
     "unix_socket_permissions": "0700",
     "port": str(PORT),
     "max_connections": "200",
-    "shared_buffers": "128MB",
+    # A quarter of the memory, as PostgreSQL's documentation advises, but a gigabyte will do.
+    "shared_buffers": f"{min(MEMORY // 4, 1024)}MB",
 }
 
 # The builtin provider sorts and folds case alike on every machine. The full-text parser asks

@@ -9,7 +9,7 @@ from django.db import connections
 from django.db.models import CharField, Field, Model, TextField
 from django.db.models.expressions import DatabaseDefault
 
-from ultrai.compiled import PreparingCursor, answers, is_plain_json, read_json
+from ultrai.compiled import answers, is_plain_json, read_json
 
 TEXTS = {CharField, TextField}  # what is a str already goes in as it is
 
@@ -48,7 +48,7 @@ def insert(
         else field.get_db_prep_save(value, connection)
         for field, value in zip(given, own, strict=True)
     ]
-    (inserted,) = answers(connection, PreparingCursor, insertion.sql, params)
+    (inserted,) = answers(connection, insertion.sql, params)
     returned = list(inserted)
     for place in insertion.json:
         returned[place] = read_json(returned[place])

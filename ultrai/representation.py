@@ -57,6 +57,8 @@ class RowSerializer[M: Model](serializers.ModelSerializer[M]):
 
     def to_representation(self, instance: M) -> dict[str, Any]:
         plan = self.plan
+        if not plan.others:
+            return dict(zip(plan.names, plan.read(instance), strict=True))
         row: dict[str, Any] = dict.fromkeys(plan.names)
         row.update(zip(plan.columns, plan.read(instance), strict=True))
         for name, write in plan.others:

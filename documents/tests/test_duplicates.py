@@ -1,6 +1,5 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 
 import psycopg
 import pytest
@@ -10,7 +9,7 @@ from django.urls import reverse
 from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.contrib.django.utils import connector_params
 
-from documents.insertion import MOST_TRIES
+from documents.insertion import INSERT, MOST_TRIES
 from documents.models import Document, FilePart
 from documents.tests.factories import make_document, make_pdf
 from ultrai.tests.processes import wait_until
@@ -156,32 +155,31 @@ def test_of_many_texts_at_once_one_is_stored_each_time(alice, client_of):
 @pytest.mark.django_db(transaction=True)
 def test_a_text_is_stored_however_often_others_come_in_between(alice, client_of):
     make_document(alice)
-    client = client_of(alice)
+    client, tries = client_of(alice), []
 
-    def are_waiting(count):
-        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-        with connection.cursor() as cursor:
-            cursor.execute(f"{waiting} AND datname = current_database()")
-            return cursor.fetchone()[0] == count
+    def commit():
+        """Let the other one's change be seen once the request waits for it."""
+        waiting = "SELECT FROM pg_locks WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+        wait_until(lambda: other.execute(waiting).fetchone() is not None)
+        other.commit()
 
-    def post():
+    def change(execute, sql, *query):
+        if sql != INSERT:
+            return execute(sql, *query)
+        tries.append(sql)
+        other.execute("UPDATE document_usage SET bytes = bytes")
+        committed = threads.submit(commit)
         try:
-            return send_text(client, content="Another one.")
+            return execute(sql, *query)
         finally:
-            connection.close()
+            committed.result()
 
-    with ThreadPoolExecutor(2) as threads, ExitStack() as stack:
-        now, then = (stack.enter_context(psycopg.connect(**connector_params())) for _ in range(2))
-        touch = "UPDATE document_usage SET bytes = bytes"
-        now.execute(touch)
-        response = threads.submit(post)
-        for _ in range(MOST_TRIES):
-            wait_until(lambda: are_waiting(1))  # the request, for the one who has the row
-            following = threads.submit(then.execute, touch)
-            wait_until(lambda: are_waiting(2))  # the next one, behind the request
-            now.commit()
-            following.result()
-            now, then = then, now
-        now.commit()
+    with (
+        ThreadPoolExecutor(1) as threads,
+        psycopg.connect(**connector_params()) as other,
+        connection.execute_wrapper(change),
+    ):
+        response = send_text(client, content="Another one.")
 
-        assert response.result().status_code == 201
+    assert (response.status_code, len(tries)) == (201, MOST_TRIES)
+    assert Document.objects.count() == 2
