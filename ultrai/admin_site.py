@@ -22,6 +22,15 @@ class UltraiAdminSite(AdminSite):
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
+        """As Django's, which finds out twice what there is, and writes it for each request."""
         from ultrai.admin import front_page  # that package's modules register with this site
 
-        return super().index(request, front_page.context(request) | (extra_context or {}))
+        context = self.each_context(request)
+        context |= {
+            "title": self.index_title,
+            "subtitle": None,
+            "figures": front_page.figures(request),
+            "app_list": front_page.app_list(context["available_apps"]),
+        }
+        request.current_app = self.name
+        return TemplateResponse(request, "admin/index.html", context | (extra_context or {}))

@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import QuerySet, Sum
-from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.http import urlencode
 
@@ -33,33 +32,12 @@ def within[F: Figures](figures: type[F], period: Period) -> QuerySet[F]:
     )
 
 
-def analysis_panels(request: HttpRequest, period: Period) -> Iterator[Panel]:
-    if request.user.has_perm("analysis.view_analysis"):
-        yield analyses(period)
-    if request.user.has_perm("analysis.view_analysisresult"):
-        calls = within(CallFigures, period).values("llm_provider", "outcome")
-        rows = list(
-            calls.annotate(
-                Sum("calls"),
-                Sum("unpriced_calls"),
-                Sum("input_tokens"),
-                Sum("output_tokens"),
-                Sum("cost_usd"),
-            ).order_by("llm_provider", "outcome")
-        )
-        yield latency(period)
-        yield failures(rows)
-        yield providers(rows)
-        if request.user.has_perm("accounts.view_user"):
-            yield users(period)
-
-
-def analyses(period: Period) -> Panel:
+def analysis_panels(period: Period) -> Iterator[Panel]:
     rows = within(AnalysisFigures, period).values_list("starts_at", "status", "analyses")
     counted = {(starts_at, status): analyses for starts_at, status, analyses in rows}
     form = "%d %b %H:00" if period.unit == "hour" else "%d %b"
     progress = FiguresProgress.objects.first()
-    return Panel(
+    yield Panel(
         f"Analyses that ended, by {period.unit} (UTC)",
         [Column(period.unit.capitalize()), *(Column(end.capitalize(), end) for end in ENDS)],
         [
@@ -75,6 +53,22 @@ def analyses(period: Period) -> Panel:
         ],
         is_wide=True,
     )
+
+
+def call_panels(period: Period) -> Iterator[Panel]:
+    calls = within(CallFigures, period).values("llm_provider", "outcome")
+    rows = list(
+        calls.annotate(
+            Sum("calls"),
+            Sum("unpriced_calls"),
+            Sum("input_tokens"),
+            Sum("output_tokens"),
+            Sum("cost_usd"),
+        ).order_by("llm_provider", "outcome")
+    )
+    yield latency(period)
+    yield failures(rows)
+    yield providers(rows)
 
 
 def latency(period: Period) -> Panel:
@@ -184,7 +178,7 @@ def providers(rows: Iterable[Mapping[str, Any]]) -> Panel:
     )
 
 
-def users(period: Period) -> Panel:
+def user_panels(period: Period) -> Iterator[Panel]:
     spent = within(UserFigures, period).values("user_id")
     most = list(
         spent.annotate(
@@ -196,7 +190,7 @@ def users(period: Period) -> Panel:
     )
     those = User.objects.filter(pk__in=[row["user_id"] for row in most])
     emails = dict(those.values_list("pk", "email"))
-    return Panel(
+    yield Panel(
         "Tokens and cost by user",
         [Column("User"), Column("Calls"), *SPENDING],
         [
@@ -216,4 +210,7 @@ def users(period: Period) -> Panel:
     )
 
 
-add_panels(analysis_panels, place=10)
+RESULTS, USERS = "analysis.view_analysisresult", "accounts.view_user"
+add_panels(analysis_panels, place=10, permissions=["analysis.view_analysis"])
+add_panels(call_panels, place=20, permissions=[RESULTS])
+add_panels(user_panels, place=30, permissions=[RESULTS, USERS])

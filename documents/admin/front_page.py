@@ -1,6 +1,5 @@
 from collections.abc import Iterator
 
-from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 
@@ -9,9 +8,7 @@ from documents.models import StoredType
 from ultrai.admin.front_page import Cell, Column, Panel, Period, Picture, add_panels, number
 
 
-def storage_panel(request: HttpRequest, period: Period) -> Iterator[Panel]:
-    if not request.user.has_perm("documents.view_document"):
-        return
+def storage_panel(period: Period) -> Iterator[Panel]:
     types = list(StoredType.objects.order_by("-bytes", "file_type"))
     documents = reverse("admin:documents_document_changelist")
     yield Panel(
@@ -40,4 +37,4 @@ def storage_panel(request: HttpRequest, period: Period) -> Iterator[Panel]:
     )
 
 
-add_panels(storage_panel, place=20)
+add_panels(storage_panel, place=40, permissions=["documents.view_document"])

@@ -2,16 +2,13 @@
 
 from collections.abc import Iterator
 
-from django.http import HttpRequest
 from django.urls import reverse
 
 from ultrai.admin.front_page import Cell, Column, Panel, Period, Picture, add_panels, number
 from ultrai.condition import measure
 
 
-def condition_panel(request: HttpRequest, period: Period) -> Iterator[Panel]:
-    if not request.user.has_perm("procrastinate.view_procrastinatejob"):
-        return
+def condition_panel(period: Period) -> Iterator[Panel]:
     found = measure(with_cache=False)
     jobs = reverse("admin:procrastinate_procrastinatejob_changelist")
     age = found.heartbeat_seconds
@@ -41,4 +38,4 @@ def condition_panel(request: HttpRequest, period: Period) -> Iterator[Panel]:
     )
 
 
-add_panels(condition_panel, place=0)
+add_panels(condition_panel, place=0, permissions=["procrastinate.view_procrastinatejob"])

@@ -1,17 +1,24 @@
 """What the front page is made of: panels, each a table with pictures drawn from it.
 
 Apps add their panels (`add_panels`), as the metrics and the export are added to: this module knows
-none of them.
+none of them. They are told no more than the period, so what they make is the same for whoever may
+see them, and is kept for some seconds as HTML.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from html import escape
 from typing import Any
 
 from django.contrib.messages import warning
 from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.urls import get_script_prefix
 from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from ultrai.admin.kept import Kept
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
@@ -49,9 +56,14 @@ class Cell:
     link: str = ""
 
     @property
-    def drawn(self) -> str | None:
+    def html(self) -> str:
+        text = escape(self.text)
+        return f'<a href="{escape(self.link)}">{text}</a>' if self.link else text
+
+    @property
+    def drawn(self) -> str:
         """The value as a script reads it, in whatever language the page is."""
-        return None if self.value is None else repr(self.value)
+        return "" if self.value is None else f' data-value="{self.value!r}"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,25 +98,67 @@ class Panel:
             for one in self.pictures
         ]
 
-
-type Panels = Callable[[HttpRequest, Period], Iterable[Panel]]
-# By place; apps add theirs when their admin is loaded.
-sources: list[tuple[int, Panels]] = []
-
-
-def add_panels(panels: Panels, *, place: int) -> None:
-    """Have the page show what this returns for whoever asks: nothing that they may not see."""
-    sources.append((place, panels))
-    sources.sort(key=lambda source: source[0])
+    @property
+    def body(self) -> SafeString:
+        """The table's rows: there are hundreds of cells, and a template takes its time for each."""
+        return SafeString("\n".join(f"<tr>{row_html(row)}</tr>" for row in self.rows))
 
 
-def context(request: HttpRequest) -> dict[str, Any]:
+def row_html(row: Sequence[Cell]) -> str:
+    heading, *cells = row
+    figures = [f'<td class="number"{cell.drawn}>{cell.html}</td>' for cell in cells]
+    return f'<th scope="row">{heading.html}</th>{"".join(figures)}'
+
+
+type Panels = Callable[[Period], Iterable[Panel]]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    place: int
+    permissions: tuple[str, ...]
+    panels: Panels
+
+
+sources: list[Source] = []  # by place; apps add theirs when their admin is loaded
+kept: Kept[SafeString] = Kept(most=64, seconds=10, longest=60)
+app_lists: Kept[SafeString] = Kept(most=64)
+
+
+def add_panels(panels: Panels, *, place: int, permissions: Iterable[str]) -> None:
+    """Have the page show what this returns to whoever has all of these permissions."""
+    sources.append(Source(place, tuple(permissions), panels))
+    sources.sort(key=lambda source: source.place)
+
+
+def figures(request: HttpRequest) -> SafeString:
+    """Return the panels that whoever asks may see, as they were some seconds ago at most."""
     period = period_of(request)
-    return {
-        "period": period,
-        "periods": PERIODS,
-        "panels": [panel for _, source in sources for panel in source(request, period)],
-    }
+    seen = tuple(source for source in sources if request.user.has_perms(source.permissions))
+    # Links begin with the prefix, which comes with the request.
+    return kept.get((period, seen, get_script_prefix()), lambda: made(period, seen))
+
+
+def made(period: Period, seen: Iterable[Source]) -> SafeString:
+    about = {"period": period, "periods": PERIODS, "as_of": timezone.now().astimezone(UTC)}
+    panels = [panel for source in seen for panel in source.panels(period)]
+    return render_to_string("admin/front_page.html", {**about, "panels": panels})
+
+
+def app_list(apps: Iterable[dict[str, Any]]) -> SafeString:
+    """Return Django's list of what there is, kept by all that is in it of whoever asks."""
+    key = tuple(
+        (
+            app["app_url"],
+            *(
+                (of["model"], of["admin_url"], of["add_url"], of.get("view_only"))
+                for of in app["models"]
+            ),
+        )
+        for app in apps
+    )
+    about = {"app_list": apps, "show_changelinks": True, "request": {"path": ""}}
+    return app_lists.get(key, lambda: render_to_string("admin/app_list.html", about))
 
 
 def period_of(request: HttpRequest) -> Period:

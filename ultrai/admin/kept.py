@@ -40,7 +40,7 @@ class Kept[Value]:
             return made.value
         has_something = made is not None and now - made.at < self.longest
         if not place.lock.acquire(blocking=not has_something):
-            assert made  # noqa: S101  only those who have something do not wait
+            assert made
             return made.value
         try:
             now = monotonic()

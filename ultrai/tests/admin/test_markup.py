@@ -3,6 +3,7 @@
 import pytest
 from django.urls import reverse
 
+from analysis.figures import counting
 from ultrai.markdown import rendered
 
 EVERYWHERE = [
@@ -38,6 +39,13 @@ def test_markup_is_text_on_the_page_that_asks_for_confirmation(staff, hostile):
     chosen = {"action": "hold", "_selected_action": [hostile["documents_document"]]}
 
     assert_harmless(staff.post(reverse("admin:documents_document_changelist"), chosen))
+
+
+def test_markup_is_text_on_the_front_page(staff, hostile):
+    for _ in counting.steps():
+        pass
+
+    assert_harmless(staff.get(reverse("admin:index")))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,204 @@
+"""The front page's figures are kept for some seconds, for all who may see them."""
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from threading import Event
+
+import pytest
+from django.contrib.auth.models import Group, Permission
+from django.db import connection
+from django.test.utils import override_script_prefix
+from django.urls import reverse
+
+from accounts.tests.test_staff import member_of
+from ultrai.admin import front_page, kept
+from ultrai.admin.front_page import Cell, Column, Panel, Source
+from ultrai.tests.admin.test_front_page import (
+    FRONT_PAGE,
+    count,
+    make_call,
+    make_failed_call,
+    panels_of,
+)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Seconds that pass when they are added to."""
+    seconds = [1_000.0]
+    monkeypatch.setattr(kept, "monotonic", lambda: seconds[0])
+    return seconds
+
+
+def calls(client):
+    return panels_of(client.get(FRONT_PAGE))["Tokens and cost by user"][0][1]
+
+
+def test_figures_are_made_anew_after_ten_seconds(staff, alice, clock):
+    make_call(alice)
+    count()
+    assert calls(staff) == "1"
+    make_call(alice)
+    count()
+
+    clock[0] += 9.9
+    assert calls(staff) == "1"
+    clock[0] += 0.1
+    assert calls(staff) == "2"
+
+
+def test_the_page_says_as_of_when_the_figures_are(staff, monkeypatch):
+    first = datetime(2026, 11, 28, 12, 30, 59, 999_999, UTC)
+    monkeypatch.setattr("django.utils.timezone.now", lambda: first)
+    assert "As of 2026-11-28 12:30:59 UTC." in staff.get(FRONT_PAGE).text
+    monkeypatch.setattr("django.utils.timezone.now", lambda: first + timedelta(seconds=1))
+
+    assert "As of 2026-11-28 12:30:59 UTC." in staff.get(FRONT_PAGE).text
+    assert "As of 2026-11-28 12:31:00 UTC." in staff.get(FRONT_PAGE, {"period": "24h"}).text
+
+
+@pytest.mark.parametrize(
+    ("permission", "hidden"),
+    [
+        ("view_analysis", ["Analyses that ended, by day (UTC)"]),
+        (
+            "view_analysisresult",
+            [
+                "Failures by code",
+                "Latency by provider",
+                "Tokens and cost by provider",
+                "Tokens and cost by user",
+            ],
+        ),
+        ("view_user", ["Tokens and cost by user"]),
+        ("view_procrastinatejob", ["Now: queues and worker"]),
+        ("view_document", ["Storage by type"]),
+    ],
+)
+def test_what_is_kept_for_others_is_seen_by_nobody_who_may_not(staff, permission, hidden):
+    support = member_of("Support")
+    everything = panels_of(staff.get(FRONT_PAGE))
+    assert panels_of(support.get(FRONT_PAGE)) == everything
+    permissions = Group.objects.get(name="Support").permissions
+    permissions.remove(*Permission.objects.filter(codename=permission))
+
+    assert sorted(everything.keys() - panels_of(support.get(FRONT_PAGE)).keys()) == hidden
+    assert panels_of(staff.get(FRONT_PAGE)) == everything
+
+
+def test_who_asks_by_another_prefix_changes_no_links_of_others(staff, alice):
+    make_failed_call(alice)
+    count()
+    results = reverse("admin:analysis_analysisresult_changelist")
+    with override_script_prefix("/elsewhere/"):
+        assert f'<a href="/elsewhere{results}?error_code=' in staff.get(FRONT_PAGE).text
+
+    assert "/elsewhere/" not in staff.get(FRONT_PAGE).text
+
+
+def test_each_is_offered_what_they_may_do(staff, db):
+    def offered(client):
+        page = client.get(FRONT_PAGE).text
+        return set(re.findall(r'<a href="([^"]*)" class="(addlink|changelink|viewlink)"', page))
+
+    support, users = member_of("Support"), reverse("admin:accounts_user_changelist")
+
+    assert (users, "changelink") in offered(staff)
+    assert (users, "viewlink") in offered(support)
+    assert not [url for url, kind in offered(support) if kind != "viewlink"]
+    assert (users, "changelink") in offered(staff)
+
+
+class Making:
+    """A panel that is made when it is let go on, and counts how often."""
+
+    def __init__(self):
+        self.times, self.has_begun, self.may_end = 0, Event(), Event()
+
+    def __call__(self, period):
+        self.times += 1
+        number = self.times
+        self.has_begun.set()
+        assert self.may_end.wait(10)
+        yield Panel("Making", [Column("Time")], [[Cell(str(number))]])
+
+
+@pytest.fixture
+def making(transactional_db, monkeypatch):
+    making = Making()
+    monkeypatch.setattr(front_page, "sources", [Source(0, (), making)])
+    return making
+
+
+@pytest.fixture
+def asked(staff):
+    """Ask in a thread of its own; who waits is let go on in the end."""
+    with ThreadPoolExecutor(4) as threads:
+
+        def ask():
+            with closing(connection):
+                return panels_of(staff.get(FRONT_PAGE))["Making"]
+
+        yield lambda: threads.submit(ask)
+
+
+def test_of_two_who_ask_first_one_has_the_figures_made(making, asked):
+    first = asked()
+    making.has_begun.wait(10)
+    second = asked()
+    with pytest.raises(TimeoutError):
+        second.result(0.3)  # has nothing to show yet
+
+    making.may_end.set()
+
+    assert (first.result(10), second.result(10), making.times) == ([("1",)], [("1",)], 1)
+
+
+def test_while_figures_are_made_anew_the_others_see_the_old_ones(making, asked, clock):
+    making.may_end.set()
+    assert asked().result(10) == [("1",)]
+    clock[0] += 59
+    making.has_begun.clear()
+    making.may_end.clear()
+
+    first = asked()
+    making.has_begun.wait(10)
+    assert asked().result(10) == [("1",)]
+    making.may_end.set()
+
+    assert (first.result(10), making.times) == ([("2",)], 2)
+
+
+def test_figures_older_than_a_minute_are_waited_for(making, asked, clock):
+    making.may_end.set()
+    assert asked().result(10) == [("1",)]
+    clock[0] += 60
+    making.has_begun.clear()
+    making.may_end.clear()
+
+    first = asked()
+    making.has_begun.wait(10)
+    second = asked()
+    with pytest.raises(TimeoutError):
+        second.result(0.3)
+    making.may_end.set()
+
+    assert (first.result(10), second.result(10), making.times) == ([("2",)], [("2",)], 2)
+
+
+def test_who_cannot_make_it_stops_nobody():
+    values: kept.Kept[int] = kept.Kept(most=1)
+    with pytest.raises(ZeroDivisionError):
+        values.get("key", lambda: 1 // 0)
+
+    assert values.get("key", lambda: 1) == 1
+
+
+def test_no_more_is_kept_than_that():
+    values: kept.Kept[str] = kept.Kept(most=2)
+    for key in "abc":
+        values.get(key, lambda: "first")
+
+    assert [values.get(key, lambda: "again") for key in "cba"] == ["first", "first", "again"]
