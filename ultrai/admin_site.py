@@ -31,6 +31,7 @@ class UltraiAdminSite(AdminSite):
             "subtitle": None,
             "figures": front_page.figures(request),
             "app_list": front_page.app_list(context["available_apps"]),
+            "recent_actions": front_page.recent_actions(request.user),
         }
         request.current_app = self.name
         return TemplateResponse(request, "admin/index.html", context | (extra_context or {}))

@@ -11,6 +11,10 @@ from datetime import UTC, datetime, timedelta
 from html import escape
 from typing import Any
 
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.contenttypes.models import ContentType
 from django.contrib.messages import warning
 from django.http import HttpRequest
 from django.template.loader import render_to_string
@@ -19,6 +23,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from ultrai.admin.kept import Kept
+from ultrai.compiled import run_prepared
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
@@ -122,7 +127,15 @@ class Source:
 
 sources: list[Source] = []  # by place; apps add theirs when their admin is loaded
 kept: Kept[SafeString] = Kept(most=64, seconds=10, longest=60)
+# These are never old: their keys are all that is in them.
 app_lists: Kept[SafeString] = Kept(most=64)
+actions: Kept[SafeString] = Kept(most=64)
+
+ACTIONS = """
+SELECT action_flag, object_repr, object_id, app_label, model
+FROM django_admin_log LEFT JOIN django_content_type ON django_content_type.id = content_type_id
+WHERE user_id = %s ORDER BY action_time DESC LIMIT 10
+"""
 
 
 def add_panels(panels: Panels, *, place: int, permissions: Iterable[str]) -> None:
@@ -146,7 +159,7 @@ def made(period: Period, seen: Iterable[Source]) -> SafeString:
 
 
 def app_list(apps: Iterable[dict[str, Any]]) -> SafeString:
-    """Return Django's list of what there is, kept by all that is in it of whoever asks."""
+    """Return Django's list of what there is, for those who may see and do the same."""
     key = tuple(
         (
             app["app_url"],
@@ -159,6 +172,25 @@ def app_list(apps: Iterable[dict[str, Any]]) -> SafeString:
     )
     about = {"app_list": apps, "show_changelinks": True, "request": {"path": ""}}
     return app_lists.get(key, lambda: render_to_string("admin/app_list.html", about))
+
+
+def recent_actions(user: AbstractBaseUser | AnonymousUser) -> SafeString:
+    """Return the user's own last actions, as Django shows them, for whoever has done the same."""
+    rows = tuple(run_prepared(ACTIONS, [user.pk]))
+    return actions.get((rows, get_script_prefix()), lambda: actions_html(rows))
+
+
+def actions_html(rows: Iterable[tuple[Any, ...]]) -> SafeString:
+    entries = [
+        LogEntry(
+            action_flag=flag,
+            object_repr=name,
+            object_id=pk,
+            content_type=ContentType(app_label=app_label, model=model) if model else None,
+        )
+        for flag, name, pk, app_label, model in rows
+    ]
+    return render_to_string("admin/recent_actions.html", {"entries": entries})
 
 
 def period_of(request: HttpRequest) -> Period:

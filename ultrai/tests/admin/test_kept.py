@@ -4,14 +4,18 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from threading import Event
 
 import pytest
+from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.contrib.auth.models import Group, Permission
+from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.test.utils import override_script_prefix
 from django.urls import reverse
 
+from accounts.models import User
 from accounts.tests.test_staff import member_of
 from ultrai.admin import front_page, kept
 from ultrai.admin.front_page import Cell, Column, Panel, Source
@@ -21,6 +25,7 @@ from ultrai.tests.admin.test_front_page import (
     make_call,
     make_failed_call,
     panels_of,
+    text_of,
 )
 
 
@@ -109,6 +114,46 @@ def test_each_is_offered_what_they_may_do(staff, db):
     assert (users, "viewlink") in offered(support)
     assert not [url for url, kind in offered(support) if kind != "viewlink"]
     assert (users, "changelink") in offered(staff)
+
+
+def actions_of(client):
+    part = client.get(FRONT_PAGE).text.partition('id="recent-actions-module"')[2]
+    return [
+        (kind, " ".join(text_of(about).split()), re.findall('<a href="([^"]*)"', about))
+        for kind, about in re.findall(r'<li class="(\w+link)">(.*?)</li>', part, re.DOTALL)
+    ]
+
+
+def test_each_sees_at_once_what_they_did_themselves(staff, alice, bob, client_of):
+    root, log = User.objects.get(email="root@example.com"), LogEntry.objects
+    assert actions_of(staff) == []
+    for flag in (ADDITION, CHANGE, DELETION):
+        log.log_actions(root.pk, [alice], flag)
+    log.log_actions(bob.pk, [bob], CHANGE)
+    alice_page = reverse("admin:accounts_user_change", args=[alice.pk])
+
+    assert actions_of(staff) == [
+        ("deletelink", "Deleted: alice@example.com User", []),
+        ("changelink", "Changed: alice@example.com User", [alice_page]),
+        ("addlink", "Added: alice@example.com User", [alice_page]),
+    ]
+    assert actions_of(member_of("Support")) == []
+
+
+def test_the_last_ten_actions_are_shown_also_of_what_is_no_more(staff):
+    root = User.objects.get(email="root@example.com")
+    gone = ContentType.objects.create(app_label="gone", model="model")
+    log = partial(LogEntry.objects.create, user=root, object_id="1", action_flag=CHANGE)
+    for number in range(9):
+        log(object_repr=f"number {number}")
+    log(object_repr="<b>gone</b>", content_type=gone)
+    log(object_repr="without a kind")
+
+    assert actions_of(staff) == [
+        ("changelink", "Changed: without a kind Unknown content", []),
+        ("changelink", "Changed: <b>gone</b> Model", []),
+        *(("changelink", f"Changed: number {of} Unknown content", []) for of in range(8, 0, -1)),
+    ]
 
 
 class Making:
