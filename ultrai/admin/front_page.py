@@ -148,7 +148,7 @@ def figures(request: HttpRequest) -> SafeString:
     """Return the panels that whoever asks may see, as they were some seconds ago at most."""
     period = period_of(request)
     seen = tuple(source for source in sources if request.user.has_perms(source.permissions))
-    # Links begin with the prefix, which comes with the request.
+    # Links begin with the prefix, which comes with the request; there is one language.
     return kept.get((period, seen, get_script_prefix()), lambda: made(period, seen))
 
 
