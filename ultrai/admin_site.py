@@ -1,9 +1,19 @@
+from collections.abc import Hashable
 from typing import Any
 
 from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
+
+MOST_APP_LISTS = 100  # then they are forgotten, and made anew
+
+
+def permissions_of(user: Any) -> Hashable:
+    """What somebody may do, fit for a key. True: everything."""
+    if user.is_active and user.is_superuser:
+        return True
+    return frozenset(user.get_all_permissions())
 
 
 class UltraiAdminSite(AdminSite):
@@ -13,11 +23,28 @@ class UltraiAdminSite(AdminSite):
     index_title = "What the service does"
     site_url = "/docs"
 
+    def __init__(self, name: str = "admin") -> None:
+        super().__init__(name)
+        self.app_lists: dict[Hashable, list[dict[str, Any]]] = {}
+
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         return super().each_context(request) | {
             "environment": settings.ENVIRONMENT,
             "version": settings.VERSION,
+            "permissions": permissions_of(request.user),
+            "section": tuple(request.path.split("/")[:4]),  # /admin/app/model
         }
+
+    def get_app_list(
+        self, request: HttpRequest, app_label: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Made once for all who may do the same."""
+        key = permissions_of(request.user), app_label
+        if key not in self.app_lists:
+            if len(self.app_lists) >= MOST_APP_LISTS:
+                self.app_lists.clear()
+            self.app_lists[key] = super().get_app_list(request, app_label)
+        return self.app_lists[key]
 
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -5,17 +5,17 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.db.models.functions import Left
 from django.http import HttpRequest
-from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from analysis.admin.exports import ExportingAdmin
 from analysis.admin.filters import Cost, ErrorCode, Model, Provider, Quotations, ResultStatus, Stage
 from analysis.admin.page import READ_ANALYSIS
-from analysis.models import AnalysisResult
+from analysis.models import Analysis, AnalysisResult
 from analysis.reports import objects, rows
 from analysis.serializers import OwnResultSerializer
 from ultrai.admin import preview
 from ultrai.admin.dates import DateDrillDown
+from ultrai.admin.rows import page_of
 
 CALL = ["llm_provider", "model", "resolved_model", "stage", "part", "parameters", "created_at"]
 OUTCOME = [
@@ -123,10 +123,8 @@ class AnalysisResultAdmin(ExportingAdmin):
     def of_analysis(self, result: AnalysisResult) -> str:
         if result.analysis_id is None:
             return "recorded by the client"
-        url = reverse("admin:analysis_analysis_change", args=[result.analysis_id])
-        return format_html(
-            '<a href="{}#result-{}">Analysis {}</a>', url, result.pk, result.analysis_id
-        )
+        pk, url = result.analysis_id, page_of(Analysis, result.analysis_id)
+        return SafeString(f'<a href="{url}#result-{result.pk:d}">Analysis {pk:d}</a>')
 
     @admin.display(description="response")
     def answer(self, result: AnalysisResult) -> str:

@@ -8,7 +8,7 @@ from django.db import IntegrityError, models
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils.html import format_html
+from django.utils.html import escape
 from django.utils.safestring import SafeString
 
 from ultrai.admin.lists import KeysetChangeList
@@ -42,11 +42,10 @@ class LargeTableAdmin(admin.ModelAdmin):
 
     def action_checkbox(self, row: models.Model) -> SafeString:
         """As Django's, which has a template rendered for each."""
-        return format_html(
-            '<input type="checkbox" name="{}" value="{}" class="action-select" aria-label="{}">',
-            ACTION_CHECKBOX_NAME,
-            row.pk,
-            f"Select this object for an action - {row}",
+        label = escape(f"Select this object for an action - {row}")
+        return SafeString(
+            f'<input type="checkbox" name="{ACTION_CHECKBOX_NAME}" value="{row.pk:d}"'
+            f' class="action-select" aria-label="{label}">'
         )
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:

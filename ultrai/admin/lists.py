@@ -1,11 +1,12 @@
 """Lists whose cost does not grow with the table: pages by key, counts by estimate."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.admin import SimpleListFilter
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.templatetags.admin_list import result_headers
 from django.contrib.admin.views.main import ChangeList
@@ -17,7 +18,7 @@ from django.utils.safestring import SafeString
 
 from ultrai.admin.rows import rows_of
 
-OLDER, NEWER = "older_than", "newer_than"  # parameters: the page beside this id
+OLDER, NEWER = PAGES = "older_than", "newer_than"  # parameters: the page beside this id
 PATIENCE_MS = 5_000
 CANCELLED_BY_TIMEOUT = "57014"  # PostgreSQL's SQLSTATE
 
@@ -29,7 +30,7 @@ class KeysetChangeList(ChangeList):
 
     def get_filters_params(self, params: Any = None) -> Any:
         left = super().get_filters_params(params)
-        return {name: value for name, value in left.items() if name not in {OLDER, NEWER}}
+        return {name: value for name, value in left.items() if name not in PAGES}
 
     def get_query_string(self, new_params: Any = None, remove: Any = None) -> str:
         """A link to other rows begins at their first page."""
@@ -41,8 +42,25 @@ class KeysetChangeList(ChangeList):
     def headers(self) -> Iterator[dict[str, Any]]:
         return result_headers(self)
 
-    def rows(self) -> Iterator[SafeString]:
+    def rows(self) -> Iterator[str]:
         return rows_of(self)
+
+    def body(self) -> SafeString:
+        return SafeString("".join([f"<tr>{row}</tr>\n" for row in self.rows()]))
+
+    def columns_key(self) -> Hashable:
+        """What the headings depend on, with the model."""
+        return tuple(self.list_display)
+
+    def filters_key(self) -> Hashable:
+        """What the filters depend on, with the model: what is chosen, and what else can be."""
+        chosen = {n: tuple(values) for n, values in self.filter_params.items() if n not in PAGES}
+        return tuple(sorted(chosen.items())), tuple(map(self.choices_key, self.filter_specs))
+
+    def choices_key(self, spec: Any) -> Hashable:
+        if isinstance(spec, SimpleListFilter):
+            return spec.title, tuple(spec.lookup_choices)
+        return spec.title, tuple([tuple(choice.items()) for choice in spec.choices(self)])
 
     def get_results(self, request: HttpRequest) -> None:
         rows: list[Any] = []

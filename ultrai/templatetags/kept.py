@@ -1,0 +1,49 @@
+"""Parts of pages that are rendered once for all who are shown the same."""
+
+from secrets import token_hex
+from typing import Any
+
+from django.template import Library, Node, NodeList
+from django.template.base import FilterExpression, Parser, Token
+from django.template.context import Context
+from django.utils.safestring import SafeString
+
+register = Library()
+
+MOST = 100  # of one part; then they are forgotten, and rendered anew
+# In what is kept, this stands for the token of whoever is shown it.
+TOKEN = token_hex(16)
+
+
+class Kept(Node):
+    """Its contents, as they were when the values were the same."""
+
+    def __init__(self, values: list[FilterExpression], nodelist: NodeList) -> None:
+        self.values, self.nodelist = values, nodelist
+        self.kept: dict[tuple[Any, ...], str] = {}
+
+    def render(self, context: Context) -> SafeString:
+        page = context.template.name  # may have filled the blocks of what is here its own way
+        key = page, *[value.resolve(context) for value in self.values]
+        html = self.kept.get(key)
+        if html is None:
+            if len(self.kept) >= MOST:
+                self.kept.clear()
+            with context.push(csrf_token=TOKEN):
+                html = self.kept[key] = self.nodelist.render(context)
+        if TOKEN in html:
+            html = html.replace(TOKEN, str(context["csrf_token"]))
+        return SafeString(html)
+
+
+@register.tag
+def kept(parser: Parser, token: Token) -> Kept:
+    """`{% kept a b %}...{% endkept %}`: rendered once for each choice of `a` and `b`.
+
+    What is between depends on nothing else but the page's template: not on who asks, not on the
+    time. Of forms' tokens it takes care itself.
+    """
+    _, *names = token.split_contents()
+    nodelist = parser.parse(("endkept",))
+    parser.delete_first_token()
+    return Kept([parser.compile_filter(name) for name in names], nodelist)
