@@ -15,9 +15,11 @@ from django.http import HttpRequest
 
 from accounts.models import User
 from ultrai.exceptions import DomainError
+from ultrai.querysets import Parameter, Prepared
 from ultrai.throttling import client_address, counter_key, increase
 
 LONGEST_DELAY_SECONDS = 15 * 60
+USER = Prepared(lambda: User.objects.filter(pk=Parameter("pk")))
 
 
 class TooManyAttempts(DomainError):
@@ -53,6 +55,11 @@ class GuardedBackend(ModelBackend):
             account.forget()
             anyone.uncount()  # only this one: a valid account must not wipe out guesses at others
         return user
+
+
+    def get_user(self, user_id: int) -> User | None:
+        user = USER.first(pk=user_id)
+        return user if user is not None and self.user_can_authenticate(user) else None
 
 
 class Tries:

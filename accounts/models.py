@@ -16,12 +16,12 @@ from django.db.models.functions import Lower, Now
 from django.utils import timezone
 
 from accounts.idempotency import IdempotencyKey
-from ultrai.querysets import QuickRow
+from ultrai.querysets import QuickRow, ShapedQuerySet
 
 __all__ = ["IdempotencyKey", "PersonalAccessToken", "Session", "User"]
 
 
-class UserManager(BaseUserManager["User"]):
+class UserManager(BaseUserManager["User"].from_queryset(ShapedQuerySet)):
     def create_user(self, email: str, username: str, password: str | None, **extra: Any) -> "User":
         """Store a new user. Raises IntegrityError when the email is taken."""
         user = self.model(email=email.lower(), username=username, **extra)

@@ -38,7 +38,6 @@ MOST_SHAPES = 1_000  # then they are forgotten, and found out anew
 TELLING = frozenset(
     {
         "default_ordering",
-        "deferred_loading",
         "distinct",
         "extra_order_by",
         "high_mark",
@@ -57,6 +56,7 @@ KNOWN = frozenset(
         "alias_refcount",
         "annotations",
         "base_table",
+        "deferred_loading",
         "filter_is_sticky",
         "model",
         "select_related",
@@ -117,7 +117,8 @@ class Shape:
     def state(self, query: Query) -> list[Any]:
         if sum(map(bool, query.alias_refcount.values())) > 1:
             raise Shapeless  # conditions on joined tables
-        key: list[Any] = [repr(query.select_related)]
+        names, is_deferred = query.deferred_loading
+        key: list[Any] = [repr(query.select_related), frozenset(names), is_deferred]
         for name, value in vars(query).items():
             if name in TELLING:
                 key += name, value

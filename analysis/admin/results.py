@@ -36,6 +36,18 @@ OUTCOME = [
     "started_at",
     "finished_at",
 ]
+LISTED = [
+    "user__email",
+    "analysis_id",
+    "stage",
+    "model",
+    "status",
+    "error_code",
+    "output_tokens",
+    "cost_usd",
+    "latency_ms",
+    "created_at",
+]
 TEXTS = ["prompt", "sent", "response", "review", "quotations", "comment"]
 
 
@@ -67,7 +79,7 @@ class AnalysisResultAdmin(ExportingAdmin):
         Cost,
         DateDrillDown,
     ]
-    list_select_related = ["user", "analysis"]
+    list_select_related = ["user"]
     readonly_fields = ["of_analysis"]
     export_question = "Export these results, with their prompts and responses? This is logged."
     reading_permission = READ_ANALYSIS
@@ -78,13 +90,12 @@ class AnalysisResultAdmin(ExportingAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AnalysisResult]:
-        """In the list, the first characters of each response and not the whole of it."""
+        """In the list, what it shows: the first characters of a response, not the whole of it."""
         results: QuerySet[AnalysisResult] = super().get_queryset(request)
         match = request.resolver_match
         if match is not None and "object_id" in match.kwargs:
             return results
-        short = results.defer("response", "prompt", "sent", "error", "quotations", "review")
-        return short.annotate(response_start=Left("response", 160))
+        return results.only(*LISTED).annotate(response_start=Left("response", 160))
 
     def search_words(
         self,

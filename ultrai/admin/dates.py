@@ -1,6 +1,7 @@
 """Drilling down by date without an index on the date: ids are given in the order of time."""
 
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.contrib.admin import SimpleListFilter
@@ -54,8 +55,7 @@ class DateDrillDown(SimpleListFilter):
         except (ValueError, TypeError, OverflowError) as error:
             raise IncorrectLookupParameters from error
         if period is None:
-            oldest = model_admin.get_queryset(request).order_by("pk").first()
-            years = range(today.year, (oldest.created_at if oldest else today).year - 1, -1)
+            years = range(today.year, first_year(self.model, today) - 1, -1)
             return [(f"{today}", "Today"), *((str(year), str(year)) for year in years)]
         up = [(chosen[:length], chosen[:length]) for length in (4, 7) if len(chosen) >= length]
         if len(chosen) == 4:
@@ -76,6 +76,13 @@ class DateDrillDown(SimpleListFilter):
         return queryset.filter(
             pk__gte=first, pk__lt=last, created_at__gte=start, created_at__lt=end
         )
+
+
+@lru_cache(100)
+def first_year(model: type[Model], today: date) -> int:
+    """The year of the oldest row; looked up once a day."""
+    oldest = model._default_manager.order_by("pk").only("created_at").first()  # noqa: SLF001
+    return int((oldest.created_at if oldest else today).year)  # type: ignore[attr-defined]
 
 
 def ids_around(model: type[Model], start: datetime, end: datetime) -> tuple[int, int]:

@@ -1,8 +1,9 @@
 """Lists whose cost does not grow with the table: pages by key, counts by estimate."""
 
 import json
+import time
 from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 from django.contrib import messages
@@ -10,16 +11,18 @@ from django.contrib.admin import SimpleListFilter
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.templatetags.admin_list import result_headers
 from django.contrib.admin.views.main import ChangeList
+from django.contrib.postgres.fields import ArrayField
 from django.core.paginator import Paginator
-from django.db import OperationalError, connection, transaction
-from django.db.models import Model, QuerySet
+from django.db import OperationalError, connection
+from django.db.models import BigIntegerField, F, Model, QuerySet, Value
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from ultrai.admin.rows import rows_of
+from ultrai.compiled import RowComparison, run_prepared
 
 OLDER, NEWER = PAGES = "older_than", "newer_than"  # parameters: the page beside this id
-PATIENCE_MS = 5_000
+KEYS = ArrayField(BigIntegerField())
 CANCELLED_BY_TIMEOUT = "57014"  # PostgreSQL's SQLSTATE
 
 
@@ -66,9 +69,8 @@ class KeysetChangeList(ChangeList):
         rows: list[Any] = []
         has_more = False
         try:
-            with patience():
-                rows, has_more = self._page()
-                self.count = described_count(self.queryset, rows, is_all=self._is_all(has_more))
+            rows, has_more = self._page()
+            self.count = self._described_count(rows, is_all=self._is_all(has_more))
         except OperationalError as error:
             if getattr(error.__cause__, "sqlstate", None) != CANCELLED_BY_TIMEOUT:
                 raise
@@ -92,23 +94,28 @@ class KeysetChangeList(ChangeList):
         """Return this page's rows, and whether there are more in the direction it was come by."""
         size = self.list_per_page
         if newer_than := self._key(NEWER):
-            keys = self._keys(self.queryset.filter(pk__gt=newer_than).order_by("pk"))
-            if len(keys) > size:
-                return self._rows(keys[:size]), True
+            rows = self._rows(self.queryset.filter(pk__gt=newer_than).order_by("pk"))
+            if len(rows) > size:
+                return rows[:size][::-1], True
             self.params.pop(NEWER)  # so few are newer: it is the first page
         older_than = self._key(OLDER)
         page = self.queryset.filter(pk__lt=older_than) if older_than else self.queryset
-        keys = self._keys(page)
-        return self._rows(keys[:size]), len(keys) > size
+        rows = self._rows(page)
+        return rows[:size], len(rows) > size
 
-    def _keys(self, rows: QuerySet[Any]) -> list[Any]:
-        """An index in the list's order answers this by itself. Asked for whole rows, the planner
-        would rather go through the table from its end, and through all of it where what is looked
-        for happens to be old."""
-        return list(rows.values_list("pk", flat=True)[: self.list_per_page + 1])
+    def _rows(self, page: QuerySet[Any]) -> list[Any]:
+        """Return the rows of a page, and the one after them."""
+        if self._is_narrowed:
+            # An index in the list's order answers this by itself. Asked for whole rows, the planner
+            # would rather go through the table from its end, and through all of it where what is
+            # looked for happens to be old.
+            keys = list(page.values_list("pk", flat=True)[: self.list_per_page + 1])
+            return list(page.filter(RowComparison([F("pk")], "= ANY", [Value(keys, KEYS)])))
+        return list(page[: self.list_per_page + 1])
 
-    def _rows(self, keys: list[Any]) -> list[Any]:
-        return list(self.queryset.filter(pk__in=keys))
+    @property
+    def _is_narrowed(self) -> bool:
+        return bool(self.queryset.query.where)
 
     def _key(self, name: str) -> int | None:
         value = self.params.get(name)
@@ -121,6 +128,16 @@ class KeysetChangeList(ChangeList):
     def _is_all(self, has_more: bool) -> bool:
         return not (has_more or NEWER in self.params or OLDER in self.params)
 
+    def _described_count(self, rows: list[Any], *, is_all: bool) -> str:
+        """Say how many rows there are: exactly where that is known, else as the planner thinks."""
+        if is_all:
+            return f"{len(rows):,}"
+        if self._is_narrowed:
+            estimate = estimated(self.queryset)
+        else:
+            estimate = estimated_size(self.model, this_minute())
+        return f"about {max(round_to_two_digits(estimate), len(rows)):,}"
+
     def _link(self, rows: list[Any], has_more: bool) -> None:
         came_back = NEWER in self.params
         if rows and (has_more or came_back):
@@ -132,20 +149,19 @@ class KeysetChangeList(ChangeList):
         )
 
 
-@contextmanager
-def patience() -> Iterator[None]:
-    """Have the database give up a query after some seconds, rather than work on for nobody."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"SET LOCAL statement_timeout = {PATIENCE_MS}")
-        yield
+@lru_cache(100)
+def estimated_size(model: type[Model], minute: int) -> int:
+    """How many rows a table has, as the planner thinks; it is asked once a minute."""
+    return estimated(model._default_manager.all())  # noqa: SLF001  its public name
 
 
-def described_count(queryset: QuerySet[Any], rows: list[Any], *, is_all: bool) -> str:
-    """Say how many rows there are: exactly where that is known, else as the planner thinks."""
-    if is_all:
-        return f"{len(rows):,}"
-    plan = json.loads(queryset.order_by().values("pk").explain(format="json"))
-    return f"about {max(round_to_two_digits(plan[0]['Plan']['Plan Rows']), len(rows)):,}"
+def estimated(rows: QuerySet[Any]) -> int:
+    plan = json.loads(rows.order_by().values("pk").explain(format="json"))
+    return int(plan[0]["Plan"]["Plan Rows"])
+
+
+def this_minute() -> int:
+    return int(time.time() // 60)
 
 
 def round_to_two_digits(number: int) -> int:
@@ -170,16 +186,15 @@ def distinct_by_index(
         f"SELECT {name} FROM {table} WHERE {given}{name} > '' AND {name} > {{}}"  # noqa: S608
         f" ORDER BY {name} LIMIT 1"
     )
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            WITH RECURSIVE seen (value) AS (
-                ({following.format("''")})
-                UNION ALL
-                SELECT ({following.format("value")}) FROM seen WHERE value IS NOT NULL
-            )
-            SELECT value FROM seen WHERE value IS NOT NULL LIMIT %s
-            """,  # noqa: S608  tables and columns of ours
-            [*fixed.values(), *fixed.values(), limit],
+    rows = run_prepared(
+        f"""
+        WITH RECURSIVE seen (value) AS (
+            ({following.format("''")})
+            UNION ALL
+            SELECT ({following.format("value")}) FROM seen WHERE value IS NOT NULL
         )
-        return [value for (value,) in cursor.fetchall()]
+        SELECT value FROM seen WHERE value IS NOT NULL LIMIT %s
+        """,  # noqa: S608  tables and columns of ours
+        [*fixed.values(), *fixed.values(), limit],
+    )
+    return [value for (value,) in rows]

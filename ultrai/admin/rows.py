@@ -5,11 +5,12 @@ the time that a page of fifty rows took. Here each column is understood once, an
 like is remembered.
 """
 
+import html
+import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib.admin import ModelAdmin
 from django.contrib.admin.templatetags.admin_urls import add_preserved_filters
@@ -17,7 +18,7 @@ from django.contrib.admin.utils import display_for_field, display_for_value
 from django.contrib.admin.views.main import ChangeList
 from django.db import models
 from django.urls import reverse
-from django.utils.html import conditional_escape, escape
+from django.utils.html import escape
 from django.utils.safestring import SafeString
 
 MOST_VALUES = 2_000  # of a column; the one that was not seen for the longest is forgotten
@@ -30,21 +31,16 @@ SHORT = (
     models.FloatField,
     models.IntegerField,
 )
+SPECIAL = re.compile("[&<>\"']")  # in HTML
 PLACE = "0"  # an id like any other
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    shown: Callable[[Any], str]  # a row's cell, as HTML
+class Column(NamedTuple):
+    value_of: Callable[[Any], Any]  # a row
+    as_html: Callable[[Any], str]
     start: str
     end: str
     is_link: bool = False  # to the row's own page
-
-    def cell(self, row: models.Model, url: str) -> str:
-        content = self.shown(row)
-        if self.is_link:
-            content = f'<a href="{url}">{content}</a>'
-        return f"{self.start}{content}{self.end}"
 
 
 def rows_of(change_list: ChangeList) -> Iterator[str]:
@@ -57,7 +53,14 @@ def rows_of(change_list: ChangeList) -> Iterator[str]:
     filters = add_preserved_filters(about, "")
     for row in change_list.result_list:
         url = escape(f"{page_of(change_list.model, row.pk)}{filters}")
-        yield "".join([column.cell(row, url) for column in columns])
+        yield "".join(
+            [
+                f'{start}<a href="{url}">{as_html(value_of(row))}</a>{end}'
+                if is_link
+                else f"{start}{as_html(value_of(row))}{end}"
+                for value_of, as_html, start, end, is_link in columns
+            ]
+        )
 
 
 def page_of(model: type[models.Model], pk: int) -> str:
@@ -79,42 +82,54 @@ def columns_of(change_list: ChangeList) -> list[Column]:
     columns = []
     has_heading = False
     for name in map(str, change_list.list_display):
-        shown, style = shown_by(change_list.model_admin, name)
+        value_of, as_html, style = shown_by(change_list.model_admin, name)
         is_link = name in change_list.list_display_links
         tag = "th" if is_link and not has_heading else "td"
         has_heading = has_heading or is_link
-        columns.append(Column(shown, f'<{tag} class="{style}">', f"</{tag}>", is_link))
+        start, end = f'<{tag} class="{style}">', f"</{tag}>"
+        columns.append(Column(value_of, as_html, start, end, is_link))
     return columns
 
 
-def shown_by(model_admin: ModelAdmin, name: str) -> tuple[Callable[[Any], str], str]:
-    """Return how a column shows a row, and its CSS classes: a field, or a method of the admin."""
+def shown_by(
+    model_admin: ModelAdmin, name: str
+) -> tuple[Callable[[Any], Any], Callable[[Any], str], str]:
+    """Return what a column shows of a row, how, and its CSS classes: a field, or a method of the
+    admin's."""
     empty = model_admin.get_empty_value_display()
     style = f"field-{name}".replace("field-action_checkbox", "action-checkbox")
     fields = {field.name: field for field in model_admin.opts.fields}
     if name not in fields:
-        method = getattr(model_admin, name)
-        return lambda row: value_as_html(method(row), empty), style
-    field, value_of = fields[name], attrgetter(name)
-    if isinstance(field, models.ForeignKey):
-        return lambda row: conditional_escape(value_of(row) or empty), f"{style} nowrap"
-    if isinstance(field, models.DateField):  # or one with a time
+        return getattr(model_admin, name), method_as_html(empty), style
+    field = fields[name]
+    if isinstance(field, (models.DateField, models.ForeignKey)):  # or one with a time
         style += " nowrap"
-    as_html = field_as_html(field, empty)
-    return lambda row: as_html(value_of(row)), style
+    return attrgetter(name), field_as_html(field, empty), style
 
 
 @lru_cache
 def field_as_html(field: models.Field, empty: str) -> Callable[[Any], str]:
     """Return a function that shows a value of this field."""
+    if isinstance(field, models.ForeignKey):
+        return lambda row: escaped(row or empty)
 
     def as_html(value: Any) -> str:
-        return str(conditional_escape(display_for_field(value, field, empty)))
+        return escaped(display_for_field(value, field, empty))
 
     return lru_cache(MOST_VALUES)(as_html) if isinstance(field, SHORT) else as_html
 
 
-def value_as_html(value: Any, empty: str) -> str:
-    if type(value) is SafeString and value:
-        return value
-    return str(conditional_escape(display_for_value(value, empty)))
+@lru_cache
+def method_as_html(empty: str) -> Callable[[Any], str]:
+    """Return a function that shows what a method returns."""
+    return lambda value: escaped(
+        value if type(value) is SafeString and value else display_for_value(value, empty)
+    )
+
+
+def escaped(value: Any) -> str:
+    """As Django's `conditional_escape`, which is ready for texts to be translated later."""
+    if hasattr(value, "__html__"):
+        return str(value.__html__())
+    text = str(value)
+    return html.escape(text) if SPECIAL.search(text) else text
