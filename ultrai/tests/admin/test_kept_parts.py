@@ -1,0 +1,102 @@
+"""Parts of pages are kept: nobody sees what was rendered for somebody else."""
+
+import re
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import User
+
+DOCUMENTS = reverse("admin:documents_document_changelist")
+HOME = reverse("admin:index")
+
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def clerk():
+    """Staff who may see documents and nothing else."""
+    user = User.objects.create_user("clerk@example.com", "Clerk", None, is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="view_document"))
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(user)
+    return client
+
+
+def shown(page):
+    """What is in the header, in the sidebar and among the actions."""
+    header = re.search(r"<strong>(.*?)</strong>", page.text)
+    sidebar = page.text.split('id="nav-sidebar"')[1].split("</nav>")[0]
+    links = re.findall(r'href="(/admin/\w+/\w+/)"', sidebar)
+    return header and header[1], links, 'name="action"' in page.text
+
+
+def test_everybody_sees_their_own_page_whoever_came_before(staff, clerk):
+    for _ in range(2):
+        name, links, has_actions = shown(staff.get(DOCUMENTS))
+        assert (name, has_actions) == ("root@example.com", True)
+        assert {DOCUMENTS, reverse("admin:accounts_user_changelist")} < set(links)
+
+        assert shown(clerk.get(DOCUMENTS)) == ("clerk@example.com", [DOCUMENTS], False)
+
+
+def test_what_somebody_may_do_is_asked_each_time(staff, clerk):
+    assert shown(clerk.get(DOCUMENTS)) == ("clerk@example.com", [DOCUMENTS], False)
+
+    User.objects.filter(email="clerk@example.com").update(is_superuser=True)
+
+    name, links, has_actions = shown(clerk.get(DOCUMENTS))
+    assert (name, has_actions) == ("clerk@example.com", True)
+    assert set(links) == set(shown(staff.get(DOCUMENTS))[1])
+
+
+def test_a_new_address_is_shown(clerk):
+    assert shown(clerk.get(DOCUMENTS))[0] == "clerk@example.com"
+
+    User.objects.filter(email="clerk@example.com").update(email="o'neill@example.com")
+
+    assert shown(clerk.get(DOCUMENTS))[0] == "o&#x27;neill@example.com"
+
+
+def test_the_sidebar_marks_the_list_that_is_open(staff):
+    for name in ("accounts_user", "documents_document", "accounts_user"):
+        url = reverse(f"admin:{name}_changelist")
+        page = staff.get(url).text.split('id="nav-sidebar"')[1].split("</nav>")[0]
+
+        assert re.findall(r'href="(.*?)" aria-current="page"', page) == [url]
+
+
+def test_the_filters_mark_what_is_chosen(staff):
+    def chosen(query):
+        page = staff.get(DOCUMENTS, query).text.split('id="changelist-filter"')[1]
+        return re.findall(r'<li class="selected">\s*<a href="(.*?)">', page.split("</search>")[0])
+
+    assert "?status=ready" not in chosen({})
+    assert "?status=ready" in chosen({"status": "ready"})
+    assert "?status=ready" in chosen({"status": "ready", "older_than": "5"})
+    assert "?status=ready" not in chosen({})
+
+
+def test_each_page_has_the_token_of_whoever_asks_for_it(staff, clerk):
+    staff.get(DOCUMENTS)
+    page = clerk.get(DOCUMENTS).text
+
+    tokens = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
+    assert len(tokens) == 2
+    assert len(set(tokens)) == 1
+    logout = clerk.post(reverse("admin:logout"), {"csrfmiddlewaretoken": tokens[0]})
+    assert logout.status_code == 200
+    assert clerk.get(DOCUMENTS).status_code == 302
+
+
+def test_pages_with_links_of_their_own_in_the_header_keep_them():
+    user = User.objects.create_superuser("root@example.com", "Root", "a password of some length")
+    client = Client()
+    client.force_login(user)
+    change = reverse("admin:password_change")
+    for url, count in ((HOME, 1), (change, 0), (HOME, 1)):
+        header = client.get(url).text.split('<header id="header">')[1].split("</header>")[0]
+        assert header.count(f'href="{change}"') == count
