@@ -56,7 +56,6 @@ class GuardedBackend(ModelBackend):
             anyone.uncount()  # only this one: a valid account must not wipe out guesses at others
         return user
 
-
     def get_user(self, user_id: int) -> User | None:
         user = USER.first(pk=user_id)
         return user if user is not None and self.user_can_authenticate(user) else None

@@ -21,7 +21,10 @@ from ultrai.querysets import QuickRow, ShapedQuerySet
 __all__ = ["IdempotencyKey", "PersonalAccessToken", "Session", "User"]
 
 
-class UserManager(BaseUserManager["User"].from_queryset(ShapedQuerySet)):
+class UserManager(BaseUserManager["User"]):
+    def get_queryset(self) -> ShapedQuerySet["User"]:
+        return ShapedQuerySet(self.model, using=self._db)
+
     def create_user(self, email: str, username: str, password: str | None, **extra: Any) -> "User":
         """Store a new user. Raises IntegrityError when the email is taken."""
         user = self.model(email=email.lower(), username=username, **extra)

@@ -20,10 +20,10 @@ from django.utils.safestring import SafeString
 
 from ultrai.admin.rows import rows_of
 from ultrai.compiled import RowComparison, run_prepared
+from ultrai.problems import QUERY_CANCELED
 
 OLDER, NEWER = PAGES = "older_than", "newer_than"  # parameters: the page beside this id
 KEYS = ArrayField(BigIntegerField())
-CANCELLED_BY_TIMEOUT = "57014"  # PostgreSQL's SQLSTATE
 
 
 class KeysetChangeList(ChangeList):
@@ -72,7 +72,7 @@ class KeysetChangeList(ChangeList):
             rows, has_more = self._page()
             self.count = self._described_count(rows, is_all=self._is_all(has_more))
         except OperationalError as error:
-            if getattr(error.__cause__, "sqlstate", None) != CANCELLED_BY_TIMEOUT:
+            if getattr(error.__cause__, "sqlstate", None) != QUERY_CANCELED:
                 raise
             messages.warning(
                 request,

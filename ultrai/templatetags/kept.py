@@ -23,8 +23,8 @@ class Kept(Node):
         self.kept: dict[tuple[Any, ...], str] = {}
 
     def render(self, context: Context) -> SafeString:
-        page = context.template.name  # may have filled the blocks of what is here its own way
-        key = page, *[value.resolve(context) for value in self.values]
+        page: Any = context.template  # may have filled the blocks of what is here its own way
+        key = page.name, *[value.resolve(context) for value in self.values]
         html = self.kept.get(key)
         if html is None:
             if len(self.kept) >= MOST:

@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.admin.templatetags.admin_list import items_for_result
+from django.db import connection
 from django.urls import reverse
 
 from accounts.models import PersonalAccessToken
@@ -86,6 +87,24 @@ def test_pages_lead_to_older_rows_and_back(staff, documents):
     assert ids(first) + ids(second) + ids(last) == newest_first
     assert ids(back) == ids(second)
     assert last.context["cl"].older_link == first.context["cl"].newer_link == ""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_list_that_takes_too_long_says_how_to_narrow_it(staff):
+    def slow(execute, sql, params, *query):
+        if "LIMIT 51" in sql:
+            sql, params = "SELECT pg_sleep(20)", None
+        return execute(sql, params, *query)
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = '0.2s'")
+        with connection.execute_wrapper(slow):
+            page = staff.get(DOCUMENTS, {"status": "ready"})
+        cursor.execute("RESET statement_timeout")
+
+    assert page.status_code == 200
+    assert "Narrow it by a date" in page.text
+    assert page.context["cl"].count == "not counted"
 
 
 def test_a_search_keeps_the_filters_but_not_the_page_one_has_leafed_to(staff, documents):
