@@ -52,7 +52,7 @@ from rest_framework.test import APIClient  # noqa: E402
 
 from accounts.models import User  # noqa: E402
 from accounts.tokens import start_session  # noqa: E402
-from ultrai.admin import front_page  # noqa: E402
+from ultrai.admin import dates, front_page, lists  # noqa: E402
 
 PASSWORD = "correct horse battery staple"
 
@@ -92,9 +92,10 @@ def django_db_setup(django_db_setup, django_db_blocker) -> None:
 
 @pytest.fixture(autouse=True)
 def _empty_cache() -> None:
-    """No test meets the rates that another one has used up, or what its front page showed."""
+    """No test meets the rates that another one has used up, or what its admin pages showed."""
     cache.clear()
-    front_page.kept.clear()
+    for kept in (front_page.kept, lists.sizes, dates.first_years):
+        kept.clear()
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,9 @@ from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
+from django.urls import get_script_prefix
 
-MOST_APP_LISTS = 100  # then they are forgotten, and made anew
+from ultrai.kept import Kept
 
 
 def permissions_of(user: Any) -> Hashable:
@@ -25,7 +26,7 @@ class UltraiAdminSite(AdminSite):
 
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)
-        self.app_lists: dict[Hashable, list[dict[str, Any]]] = {}
+        self.app_lists: Kept[list[dict[str, Any]]] = Kept(most=100)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         return super().each_context(request) | {
@@ -39,12 +40,9 @@ class UltraiAdminSite(AdminSite):
         self, request: HttpRequest, app_label: str | None = None
     ) -> list[dict[str, Any]]:
         """Made once for all who may do the same."""
-        key = permissions_of(request.user), app_label
-        if key not in self.app_lists:
-            if len(self.app_lists) >= MOST_APP_LISTS:
-                self.app_lists.clear()
-            self.app_lists[key] = super().get_app_list(request, app_label)
-        return self.app_lists[key]
+        make = super().get_app_list
+        key = permissions_of(request.user), app_label, get_script_prefix()
+        return self.app_lists.get(key, lambda: make(request, app_label))
 
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -52,12 +50,10 @@ class UltraiAdminSite(AdminSite):
         """As Django's, which finds out twice what there is, and writes it for each request."""
         from ultrai.admin import front_page  # that package's modules register with this site
 
-        context = self.each_context(request)
-        context |= {
+        context = self.each_context(request) | {
             "title": self.index_title,
             "subtitle": None,
             "figures": front_page.figures(request),
-            "app_list": front_page.app_list(context["available_apps"]),
             "recent_actions": front_page.recent_actions(request.user),
         }
         request.current_app = self.name

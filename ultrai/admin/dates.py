@@ -1,7 +1,6 @@
 """Drilling down by date without an index on the date: ids are given in the order of time."""
 
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.contrib.admin import SimpleListFilter
@@ -11,8 +10,11 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from ultrai.kept import Kept
+
 # A row's time is that of the beginning of its transaction, its id comes later: by an hour at most.
 SLACK = timedelta(hours=1)
+first_years: Kept[int] = Kept(most=100, seconds=60)  # of tables
 
 
 class Period(NamedTuple):
@@ -55,7 +57,8 @@ class DateDrillDown(SimpleListFilter):
         except (ValueError, TypeError, OverflowError) as error:
             raise IncorrectLookupParameters from error
         if period is None:
-            years = range(today.year, first_year(self.model, today) - 1, -1)
+            first = first_years.get(self.model, lambda: first_year(self.model, today))
+            years = range(today.year, first - 1, -1)
             return [(f"{today}", "Today"), *((str(year), str(year)) for year in years)]
         up = [(chosen[:length], chosen[:length]) for length in (4, 7) if len(chosen) >= length]
         if len(chosen) == 4:
@@ -78,9 +81,8 @@ class DateDrillDown(SimpleListFilter):
         )
 
 
-@lru_cache(100)
 def first_year(model: type[Model], today: date) -> int:
-    """The year of the oldest row; looked up once a day."""
+    """Return the year of the oldest row."""
     oldest = model._default_manager.order_by("pk").only("created_at").first()  # noqa: SLF001
     return int((oldest.created_at if oldest else today).year)  # type: ignore[attr-defined]
 

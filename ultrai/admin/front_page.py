@@ -22,8 +22,8 @@ from django.urls import get_script_prefix
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from ultrai.admin.kept import Kept
 from ultrai.compiled import run_prepared
+from ultrai.kept import Kept
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
@@ -127,9 +127,7 @@ class Source:
 
 sources: list[Source] = []  # by place; apps add theirs when their admin is loaded
 kept: Kept[SafeString] = Kept(most=64, seconds=10, longest=60)
-# These are never old: their keys are all that is in them.
-app_lists: Kept[SafeString] = Kept(most=64)
-actions: Kept[SafeString] = Kept(most=64)
+actions: Kept[SafeString] = Kept(most=64)  # never old: their keys are all that is in them
 
 ACTIONS = """
 SELECT action_flag, object_repr, object_id, app_label, model
@@ -156,22 +154,6 @@ def made(period: Period, seen: Iterable[Source]) -> SafeString:
     about = {"period": period, "periods": PERIODS, "as_of": timezone.now().astimezone(UTC)}
     panels = [panel for source in seen for panel in source.panels(period)]
     return render_to_string("admin/front_page.html", {**about, "panels": panels})
-
-
-def app_list(apps: Iterable[dict[str, Any]]) -> SafeString:
-    """Return Django's list of what there is, for those who may see and do the same."""
-    key = tuple(
-        (
-            app["app_url"],
-            *(
-                (of["model"], of["admin_url"], of["add_url"], of.get("view_only"))
-                for of in app["models"]
-            ),
-        )
-        for app in apps
-    )
-    about = {"app_list": apps, "show_changelinks": True, "request": {"path": ""}}
-    return app_lists.get(key, lambda: render_to_string("admin/app_list.html", about))
 
 
 def recent_actions(user: AbstractBaseUser | AnonymousUser) -> SafeString:

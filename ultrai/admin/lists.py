@@ -1,9 +1,7 @@
 """Lists whose cost does not grow with the table: pages by key, counts by estimate."""
 
 import json
-import time
 from collections.abc import Hashable, Iterator
-from functools import lru_cache
 from typing import Any
 
 from django.contrib import messages
@@ -20,10 +18,12 @@ from django.utils.safestring import SafeString
 
 from ultrai.admin.rows import rows_of
 from ultrai.compiled import RowComparison, run_prepared
+from ultrai.kept import Kept
 from ultrai.problems import QUERY_CANCELED
 
 OLDER, NEWER = PAGES = "older_than", "newer_than"  # parameters: the page beside this id
 KEYS = ArrayField(BigIntegerField())
+sizes: Kept[int] = Kept(most=100, seconds=60)  # of tables, as the planner thinks
 
 
 class KeysetChangeList(ChangeList):
@@ -135,7 +135,7 @@ class KeysetChangeList(ChangeList):
         if self._is_narrowed:
             estimate = estimated(self.queryset)
         else:
-            estimate = estimated_size(self.model, this_minute())
+            estimate = sizes.get(self.model, lambda: estimated(self.queryset))
         return f"about {max(round_to_two_digits(estimate), len(rows)):,}"
 
     def _link(self, rows: list[Any], has_more: bool) -> None:
@@ -149,19 +149,9 @@ class KeysetChangeList(ChangeList):
         )
 
 
-@lru_cache(100)
-def estimated_size(model: type[Model], minute: int) -> int:
-    """How many rows a table has, as the planner thinks; it is asked once a minute."""
-    return estimated(model._default_manager.all())  # noqa: SLF001  its public name
-
-
 def estimated(rows: QuerySet[Any]) -> int:
     plan = json.loads(rows.order_by().values("pk").explain(format="json"))
     return int(plan[0]["Plan"]["Plan Rows"])
-
-
-def this_minute() -> int:
-    return int(time.time() // 60)
 
 
 def round_to_two_digits(number: int) -> int:

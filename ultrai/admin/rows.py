@@ -17,7 +17,7 @@ from django.contrib.admin.templatetags.admin_urls import add_preserved_filters
 from django.contrib.admin.utils import display_for_field, display_for_value
 from django.contrib.admin.views.main import ChangeList
 from django.db import models
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 from django.utils.html import escape
 from django.utils.safestring import SafeString
 
@@ -65,13 +65,13 @@ def rows_of(change_list: ChangeList) -> Iterator[str]:
 
 def page_of(model: type[models.Model], pk: int) -> str:
     """Return the address of a row's page."""
-    before, after = around_id(model)
+    before, after = around_id(model, get_script_prefix())
     return f"{before}{pk:d}{after}"
 
 
 @lru_cache
-def around_id(model: type[models.Model]) -> tuple[str, str]:
-    """What is before and after the id in the address of a row's page."""
+def around_id(model: type[models.Model], prefix: str) -> tuple[str, str]:
+    """What is before and after the id in the address of a row's page; the prefix is part of it."""
     opts = model._meta  # noqa: SLF001  its public name
     url = reverse(f"admin:{opts.app_label}_{opts.model_name}_change", args=[PLACE])
     before, _, after = url.rpartition(PLACE)

@@ -17,7 +17,8 @@ from django.urls import reverse
 
 from accounts.models import User
 from accounts.tests.test_staff import member_of
-from ultrai.admin import front_page, kept
+from ultrai import kept
+from ultrai.admin import front_page
 from ultrai.admin.front_page import Cell, Column, Panel, Source
 from ultrai.tests.admin.test_front_page import (
     FRONT_PAGE,
