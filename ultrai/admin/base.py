@@ -8,10 +8,10 @@ from django.db import IntegrityError, models
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils.html import escape
 from django.utils.safestring import SafeString
 
 from ultrai.admin.lists import KeysetChangeList
+from ultrai.admin.rows import escaped
 from ultrai.admin.search import narrowed_to_owner
 
 REFUSED_BY_THE_DATABASE = "23001"  # PostgreSQL's SQLSTATE of restrict_violation
@@ -42,7 +42,7 @@ class LargeTableAdmin(admin.ModelAdmin):
 
     def action_checkbox(self, row: models.Model) -> SafeString:
         """As Django's, which has a template rendered for each."""
-        label = escape(f"Select this object for an action - {row}")
+        label = escaped(f"Select this object for an action - {row}")
         return SafeString(
             f'<input type="checkbox" name="{ACTION_CHECKBOX_NAME}" value="{row.pk:d}"'
             f' class="action-select" aria-label="{label}">'

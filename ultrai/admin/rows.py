@@ -18,7 +18,6 @@ from django.contrib.admin.utils import display_for_field, display_for_value
 from django.contrib.admin.views.main import ChangeList
 from django.db import models
 from django.urls import get_script_prefix, reverse
-from django.utils.html import escape
 from django.utils.safestring import SafeString
 
 MOST_VALUES = 2_000  # of a column; the one that was not seen for the longest is forgotten
@@ -51,8 +50,9 @@ def rows_of(change_list: ChangeList) -> Iterator[str]:
         "opts": change_list.opts,
     }
     filters = add_preserved_filters(about, "")
+    before, after = around_id(change_list.model, get_script_prefix())
     for row in change_list.result_list:
-        url = escape(f"{page_of(change_list.model, row.pk)}{filters}")
+        url = escaped(f"{before}{row.pk:d}{after}{filters}")
         yield "".join(
             [
                 f'{start}<a href="{url}">{as_html(value_of(row))}</a>{end}'
