@@ -22,7 +22,6 @@ class QuickIterable(ModelIterable):
         compiler = queryset.query.get_compiler(using=queryset.db)
         is_usual = (
             type(compiler) is BoundCompiler
-            and not compiler.annotation_col_map
             and not self.chunked_fetch
             and not queryset._known_related_objects  # noqa: SLF001  as ModelIterable does
             and queryset._fetch_mode is DEFAULT_FETCH_MODE  # noqa: SLF001
@@ -33,9 +32,12 @@ class QuickIterable(ModelIterable):
 def rows_of[M: models.Model](compiler: BoundCompiler, model: type[M]) -> Iterator[M]:
     """Run the statement; make of its answer the rows of the model."""
     names, related = compiler.statement.names, compiler.statement.related
+    annotations = (compiler.annotation_col_map or {}).items()
     make, db, width = model.from_db, compiler.using, len(names)
     for values in compiler.results_iter(compiler.execute_sql()):
-        row = make(db, names, values[:width] if related else values)
+        row = make(db, names, values[:width])
+        for name, place in annotations:
+            setattr(row, name, values[place])
         for populator in related:
             populator.populate(values, row)
         yield row

@@ -199,9 +199,8 @@ DATABASE_STATEMENT_TIMEOUT = env_int("DATABASE_STATEMENT_TIMEOUT", 10, maximum=3
 
 REDIS_URL = env_url("REDIS_URL", {"redis", "rediss"}, "redis://host:6379/0", default="")
 CACHES = caches(REDIS_URL)
-if REDIS_URL:  # the admin's; the database has them all the same
-    SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
-    SESSION_CACHE_ALIAS = "sessions"
+SESSION_ENGINE = "ultrai.sessions"
+SESSION_CACHE_ALIAS = "sessions"
 
 # Health says `degraded` when a job has waited for longer.
 QUEUE_MAX_WAIT_SECONDS = env_int("QUEUE_MAX_WAIT_SECONDS", 300, minimum=1)

@@ -7,7 +7,7 @@ like is remembered.
 
 import html
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -19,6 +19,8 @@ from django.contrib.admin.views.main import ChangeList
 from django.db import models
 from django.urls import get_script_prefix, reverse
 from django.utils.safestring import SafeString
+
+from ultrai.kept import Kept
 
 MOST_VALUES = 2_000  # of a column; the one that was not seen for the longest is forgotten
 # Fields whose values are short, and one of which looks like any other that is equal to it.
@@ -40,6 +42,9 @@ class Column(NamedTuple):
     start: str
     end: str
     is_link: bool = False  # to the row's own page
+
+
+known_columns: Kept[list[Column]] = Kept(most=100)
 
 
 def rows_of(change_list: ChangeList) -> Iterator[str]:
@@ -79,11 +84,17 @@ def around_id(model: type[models.Model], prefix: str) -> tuple[str, str]:
 
 
 def columns_of(change_list: ChangeList) -> list[Column]:
+    admin, names = change_list.model_admin, tuple(map(str, change_list.list_display))
+    links = tuple(map(str, change_list.list_display_links))
+    return known_columns.get((admin, names, links), lambda: made_columns(admin, names, links))
+
+
+def made_columns(admin: ModelAdmin, names: Iterable[str], links: Iterable[str]) -> list[Column]:
     columns = []
     has_heading = False
-    for name in map(str, change_list.list_display):
-        value_of, as_html, style = shown_by(change_list.model_admin, name)
-        is_link = name in change_list.list_display_links
+    for name in names:
+        value_of, as_html, style = shown_by(admin, name)
+        is_link = name in links
         tag = "th" if is_link and not has_heading else "td"
         has_heading = has_heading or is_link
         start, end = f'<{tag} class="{style}">', f"</{tag}>"
