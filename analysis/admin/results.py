@@ -132,10 +132,11 @@ class AnalysisResultAdmin(ExportingAdmin):
 
     @admin.display(description="analysis")
     def of_analysis(self, result: AnalysisResult) -> str:
-        if result.analysis_id is None:
+        analysis = result.analysis_id
+        if analysis is None:
             return "recorded by the client"
-        pk, url = result.analysis_id, page_of(Analysis, result.analysis_id)
-        return SafeString(f'<a href="{url}#result-{result.pk:d}">Analysis {pk:d}</a>')
+        url = page_of(Analysis, analysis)
+        return SafeString(f'<a href="{url}#result-{result.id:d}">Analysis {analysis:d}</a>')
 
     @admin.display(description="response")
     def answer(self, result: AnalysisResult) -> str:

@@ -10,6 +10,8 @@ from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
 from django.db.models import F, Max
+from django.middleware.csrf import CSRF_SECRET_LENGTH
+from django.utils.crypto import get_random_string
 
 from accounts.models import User
 from accounts.tokens import start_session
@@ -145,7 +147,11 @@ def admin_page(client: Client, path: str) -> Request:
     session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
     session.create()
-    cookie = f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
+    cookies = {  # a browser that has been here before has both
+        settings.SESSION_COOKIE_NAME: session.session_key,
+        settings.CSRF_COOKIE_NAME: get_random_string(CSRF_SECRET_LENGTH),
+    }
+    cookie = "; ".join(f"{name}={value}" for name, value in cookies.items())
     headers = {"Cookie": cookie, "X-Forwarded-Proto": "https"}
     return Request("GET", path, headers)
 

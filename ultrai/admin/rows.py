@@ -33,6 +33,7 @@ SHORT = (
     models.IntegerField,
 )
 SPECIAL = re.compile("[&<>\"']")  # in HTML
+PLAIN = str.__str__  # makes a mere str of any kind of str: what is made of those is made in C alone
 PLACE = "0"  # an id like any other
 
 
@@ -133,13 +134,20 @@ def field_as_html(field: models.Field, empty: str) -> Callable[[Any], str]:
 @lru_cache
 def method_as_html(empty: str) -> Callable[[Any], str]:
     """Return a function that shows what a method returns."""
-    return lambda value: escaped(
-        value if type(value) is SafeString and value else display_for_value(value, empty)
-    )
+
+    def as_html(value: Any) -> str:
+        if type(value) is str:
+            value = value.strip()
+        is_text = value and type(value) in {SafeString, str}
+        return escaped(value if is_text else display_for_value(value, empty))
+
+    return as_html
 
 
 def escaped(value: Any) -> str:
     """As Django's `conditional_escape`, which is ready for texts to be translated later."""
+    if type(value) is SafeString:
+        return PLAIN(value)
     if hasattr(value, "__html__"):
         return str(value.__html__())
     text = str(value)
