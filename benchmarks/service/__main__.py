@@ -83,6 +83,8 @@ def circumstances(options: argparse.Namespace) -> dict[str, Any]:
     with connection.cursor() as cursor:
         cursor.execute("SHOW server_version")
         postgresql = cursor.fetchone()[0]
+        cursor.execute("SHOW shared_buffers")
+        postgresql += f" with {cursor.fetchone()[0]} of shared buffers"
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return {
         "documents": options.documents,

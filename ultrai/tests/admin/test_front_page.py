@@ -282,7 +282,7 @@ def test_the_front_page_asks_the_same_queries_however_much_there_is(
     count()
     staff.get(FRONT_PAGE)
 
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         staff.get(FRONT_PAGE, {"period": "90d"})
     with django_assert_num_queries(3):  # who asks, twice, and what they did
         staff.get(FRONT_PAGE, {"period": "90d"})

@@ -17,6 +17,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from accounts.tests.test_staff import member_of
+from analysis.figures.models import UserFigures
 from ultrai import kept
 from ultrai.admin import front_page
 from ultrai.admin.front_page import Cell, Column, Panel, Source
@@ -53,6 +54,23 @@ def test_figures_are_made_anew_after_ten_seconds(staff, alice, clock):
     assert calls(staff) == "1"
     clock[0] += 0.1
     assert calls(staff) == "2"
+
+
+def test_what_users_spent_is_added_up_again_when_the_worker_has_counted_or_after_a_minute(
+    staff, alice, clock
+):
+    make_call(alice)
+    count()
+    assert calls(staff) == "1"
+    UserFigures.objects.update(calls=5)  # as nobody does
+    clock[0] += 10
+    assert calls(staff) == "1"
+
+    clock[0] += 50
+    assert calls(staff) == "5"
+    count()
+    clock[0] += 10
+    assert calls(staff) == "1"
 
 
 def test_the_page_says_as_of_when_the_figures_are(staff, monkeypatch):
