@@ -11,6 +11,7 @@ from accounts.models import User
 
 DOCUMENTS = reverse("admin:documents_document_changelist")
 HOME = reverse("admin:index")
+USERS = reverse("admin:accounts_user_changelist")
 
 
 pytestmark = pytest.mark.django_db
@@ -67,6 +68,16 @@ def test_the_sidebar_marks_the_list_that_is_open(staff):
         page = staff.get(url).text.split('id="nav-sidebar"')[1].split("</nav>")[0]
 
         assert re.findall(r'href="(.*?)" aria-current="page"', page) == [url]
+
+
+def test_a_list_in_a_window_of_its_own_is_not_the_one_of_a_page(staff):
+    def adding(query):
+        return re.findall(r'href="(/admin/accounts/user/add/[^"]*)"', staff.get(USERS, query).text)
+
+    usual = adding({})
+    assert usual
+    assert all("_popup=1" in link for link in adding({"_popup": "1"}))
+    assert adding({}) == usual
 
 
 def test_the_filters_mark_what_is_chosen(staff):
