@@ -52,8 +52,7 @@ from rest_framework.test import APIClient  # noqa: E402
 
 from accounts.models import User  # noqa: E402
 from accounts.tokens import start_session  # noqa: E402
-from analysis.admin.front_page import spent  # noqa: E402
-from ultrai.admin import dates, front_page, lists  # noqa: E402
+from ultrai.kept import Kept  # noqa: E402
 
 PASSWORD = "correct horse battery staple"
 
@@ -95,7 +94,7 @@ def django_db_setup(django_db_setup, django_db_blocker) -> None:
 def _empty_cache() -> None:
     """No test meets the rates that another one has used up, or what its admin pages showed."""
     cache.clear()
-    for kept in (front_page.kept, spent, lists.sizes, lists.values, dates.first_years):
+    for kept in Kept.ageing:
         kept.clear()
 
 

@@ -4,7 +4,8 @@ from collections.abc import Callable, Hashable
 from math import inf
 from threading import Lock
 from time import monotonic
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
+from weakref import WeakSet
 
 
 class Made[Value](NamedTuple):
@@ -28,10 +29,14 @@ class Kept[Value]:
     meanwhile, unless it is older than `longest`: only then, and for the first, do they wait.
     """
 
+    ageing: ClassVar[WeakSet["Kept[Any]"]] = WeakSet()  # those whose values may be old
+
     def __init__(self, *, most: int, seconds: float = inf, longest: float = inf) -> None:
         self.most, self.seconds, self.longest = most, seconds, longest
         self.places: dict[Hashable, Place[Value]] = {}
         self.lock = Lock()
+        if seconds < inf:
+            self.ageing.add(self)
 
     def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
         place = self.places.get(key) or self.place_for(key)

@@ -5,18 +5,15 @@ from typing import Any
 from django.conf import settings
 from django.contrib.sessions.backends.cached_db import SessionStore as CachedStore
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
-from django.db.models import QuerySet
 from django.utils import timezone
 
-from ultrai.querysets import Parameter, Prepared, ShapedQuerySet
+from ultrai.querysets import Parameter, Prepared
 
-
-def living() -> QuerySet[Any]:
-    sessions: QuerySet[Any] = ShapedQuerySet(DatabaseStore.get_model_class())
-    return sessions.filter(session_key=Parameter("key"), expire_date__gt=Parameter("now"))
-
-
-LIVING = Prepared(living)
+LIVING = Prepared(
+    lambda: DatabaseStore.get_model_class().objects.filter(
+        session_key=Parameter("key"), expire_date__gt=Parameter("now")
+    )
+)
 
 
 # With Redis they are kept there for a while; the database has them all the same.

@@ -37,8 +37,6 @@ OUTCOME = [
     "finished_at",
 ]
 LISTED = [
-    "user__email",
-    "analysis_id",
     "stage",
     "model",
     "status",
@@ -54,20 +52,7 @@ TEXTS = ["prompt", "sent", "response", "review", "quotations", "comment"]
 @admin.register(AnalysisResult)
 class AnalysisResultAdmin(ExportingAdmin):
     actions = ["export_csv", "export_json"]
-    list_display = [
-        "id",
-        "user",
-        "of_analysis",
-        "stage",
-        "model",
-        "status",
-        "error_code",
-        "output_tokens",
-        "cost_usd",
-        "latency_ms",
-        "created_at",
-        "answer",
-    ]
+    list_display = ["id", "user", "of_analysis", *LISTED, "answer"]
     list_display_links = ["id", "model"]
     list_filter = [
         ResultStatus,
@@ -95,7 +80,8 @@ class AnalysisResultAdmin(ExportingAdmin):
         match = request.resolver_match
         if match is not None and "object_id" in match.kwargs:
             return results
-        return results.only(*LISTED).annotate(response_start=Left("response", 160))
+        shown = results.only("user__email", "analysis_id", *LISTED)
+        return shown.annotate(response_start=Left("response", 160))
 
     def search_words(
         self,
