@@ -44,7 +44,7 @@ import pytest  # noqa: E402
 from django.contrib.auth.hashers import make_password  # noqa: E402
 from django.core.cache import cache  # noqa: E402
 from django.db import connection, transaction  # noqa: E402
-from django.test import TransactionTestCase  # noqa: E402
+from django.test import Client, TransactionTestCase  # noqa: E402
 from procrastinate import PsycopgConnector  # noqa: E402
 from procrastinate.contrib.django import app  # noqa: E402
 from procrastinate.contrib.django.utils import connector_params  # noqa: E402
@@ -112,6 +112,14 @@ def alice(db, password_hash) -> User:
 @pytest.fixture
 def bob(db, password_hash) -> User:
     return User.objects.create(email="bob@example.com", username="Bob", password=password_hash)
+
+
+@pytest.fixture
+def staff(db) -> Client:
+    """Somebody who may do everything, logged in to the admin."""
+    client = Client()
+    client.force_login(User.objects.create_superuser("root@example.com", "Root"))
+    return client
 
 
 @pytest.fixture

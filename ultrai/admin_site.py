@@ -31,7 +31,6 @@ class UltraiAdminSite(AdminSite):
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         return super().each_context(request) | {
             "environment": settings.ENVIRONMENT,
-            "version": settings.VERSION,
             "permissions": permissions_of(request.user),
             "section": tuple(request.path.split("/")[:4]),  # /admin/app/model
         }
@@ -57,4 +56,4 @@ class UltraiAdminSite(AdminSite):
             "recent_actions": front_page.recent_actions(request.user),
         }
         request.current_app = self.name
-        return TemplateResponse(request, "admin/index.html", context | (extra_context or {}))
+        return TemplateResponse(request, "admin/kept_index.html", context | (extra_context or {}))

@@ -20,7 +20,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--documents", type=int, default=FULL, help="how many there are (1000000)")
     parser.add_argument("--clients", default="1,16,64", help="at once, comma-separated (1,16,64)")
     parser.add_argument("--rounds", type=int, default=3, help="of which the medians are taken (3)")
-    parser.add_argument("--seconds", type=float, default=5, help="of each measurement (5)")
+    parser.add_argument("--seconds", type=int, default=5, help="of each measurement (5)")
     parser.add_argument("--only", default="", help="names of operations, comma-separated")
     parser.add_argument("--seed-only", action="store_true", help="fill the database, no more")
     parser.add_argument("--growth", default="", help="also at these sizes, as 10000,100000")
@@ -34,7 +34,7 @@ def main() -> None:
     for size in sizes:
         # The settings name one database: each size is a process of its own.
         command = [sys.executable, "-m", "benchmarks.service", f"--documents={size}"]
-        flags = [f"--seconds={options.seconds}", "--rounds=1", "--clients=16"]
+        flags = [f"--seconds={options.seconds}", f"--rounds={options.rounds}", "--clients=16"]
         seed_only = ["--seed-only"] if options.seed_only else []
         subprocess.run([*command, *flags, *seed_only], cwd=ROOT, check=True)
     server = prepare_environment(options.documents)

@@ -48,7 +48,7 @@ def find_wrk() -> str:
     raise SystemExit("The load is made by wrk, which is not installed: apt install wrk")
 
 
-def drive(operation: Operation, port: int, clients: int, seconds: float, nonce: str) -> Run:
+def drive(operation: Operation, port: int, clients: int, seconds: int, nonce: str) -> Run:
     """Have so many clients send the operation's requests for so long."""
     lines = ",\n".join(map(in_lua, operation.requests))
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
@@ -58,7 +58,7 @@ def drive(operation: Operation, port: int, clients: int, seconds: float, nonce: 
             find_wrk(),
             "-t1",
             f"-c{clients}",
-            f"-d{max(1, round(seconds))}s",
+            f"-d{seconds}s",
             "--timeout=30s",
         ]
         done = subprocess.run(

@@ -16,7 +16,7 @@ from benchmarks.service.servers import CEILING, SERVICE, gunicorn, idle_worker_m
 class Plan(NamedTuple):
     clients: list[int]
     rounds: int
-    seconds: float
+    seconds: int
     only: list[str]  # names of operations; empty: all
 
 

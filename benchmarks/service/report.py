@@ -60,7 +60,7 @@ def write(found: dict[str, Any], sizes: Sequence[dict[str, Any]]) -> None:
         DOCS / "performance.md",
         f"""Measured on {found["date"]} with commit `{found["commit"]}` on {found["machine"]},
 Python {found["python"]}, PostgreSQL {found["postgresql"]}: {found["documents"]:,} documents,
-medians of {found["rounds"]} rounds of {found["seconds"]:g} s each, service and ceiling in turn.
+medians of {found["rounds"]} rounds of {found["seconds"]} s each, service and ceiling in turn.
 
 {table(found)}
 

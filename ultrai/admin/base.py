@@ -21,7 +21,7 @@ class LargeTableAdmin(admin.ModelAdmin):
     """A list that is as fast over millions of rows as over ten: newest first, page by page, found
     through indexes."""
 
-    change_list_template = "admin/keyset_change_list.html"
+    change_list_template = "admin/kept_change_list.html"
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER  # each count would be a scan
     list_per_page = 50

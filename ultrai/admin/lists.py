@@ -52,14 +52,13 @@ class KeysetChangeList(ChangeList):
     def body(self) -> SafeString:
         return SafeString("".join([f"<tr>{row}</tr>\n" for row in self.rows()]))
 
-    def columns_key(self) -> Hashable:
-        """What the headings depend on, with the model."""
-        return tuple(self.list_display)
-
-    def filters_key(self) -> Hashable:
-        """What the filters depend on, with the model: what is chosen, and what else can be."""
+    def frame_key(self) -> Hashable:
+        """What a page depends on, but for its rows and who asks: the columns, how many rows are to
+        be selected, which filters are chosen, and what else can be."""
         chosen = {n: tuple(values) for n, values in self.filter_params.items() if n not in PAGES}
-        return tuple(sorted(chosen.items())), tuple(map(self.choices_key, self.filter_specs))
+        choices = tuple(map(self.choices_key, self.filter_specs))
+        columns = tuple(self.list_display)
+        return self.opts.label, columns, self.result_count, tuple(sorted(chosen.items())), choices
 
     def choices_key(self, spec: Any) -> Hashable:
         if isinstance(spec, SimpleListFilter):

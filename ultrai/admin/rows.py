@@ -57,8 +57,9 @@ def rows_of(change_list: ChangeList) -> Iterator[str]:
     }
     filters = add_preserved_filters(about, "")
     before, after = around_id(change_list.model, get_script_prefix())
+    id_of = attrgetter(change_list.pk_attname)
     for row in change_list.result_list:
-        url = escaped(f"{before}{row.pk:d}{after}{filters}")
+        url = escaped(f"{before}{id_of(row):d}{after}{filters}")
         yield "".join(
             [
                 f'{start}<a href="{url}">{as_html(value_of(row))}</a>{end}'
@@ -136,9 +137,10 @@ def method_as_html(empty: str) -> Callable[[Any], str]:
     """Return a function that shows what a method returns."""
 
     def as_html(value: Any) -> str:
-        if type(value) is str:
+        kind = type(value)
+        if kind is str:
             value = value.strip()
-        is_text = value and type(value) in {SafeString, str}
+        is_text = value and (kind is SafeString or kind is str)
         return escaped(value if is_text else display_for_value(value, empty))
 
     return as_html
@@ -146,9 +148,11 @@ def method_as_html(empty: str) -> Callable[[Any], str]:
 
 def escaped(value: Any) -> str:
     """As Django's `conditional_escape`, which is ready for texts to be translated later."""
-    if type(value) is SafeString:
+    kind = type(value)
+    if kind is SafeString:
         return PLAIN(value)
-    if hasattr(value, "__html__"):
-        return str(value.__html__())
-    text = str(value)
-    return html.escape(text) if SPECIAL.search(text) else text
+    if kind is not str:
+        if hasattr(value, "__html__"):
+            return str(value.__html__())
+        value = str(value)
+    return html.escape(value) if SPECIAL.search(value) else value

@@ -1,5 +1,9 @@
-"""Parts of pages that are rendered once for all who are shown the same."""
+"""Pages, and parts of them, that are rendered once for all who are shown the same.
 
+What differs nevertheless is marked in the midst of it, and rendered for each request.
+"""
+
+from collections.abc import Callable
 from secrets import token_hex
 from typing import Any
 
@@ -13,9 +17,15 @@ from ultrai.kept import Kept
 
 register = Library()
 
+type Render = Callable[[Context], str]
+
 MOST = 100  # of one part
-# In what is kept, this stands for the token of whoever is shown it.
-TOKEN = token_hex(16)
+FRESH = "rendered_each_time"  # in the context while something is rendered to be kept
+MARK = token_hex(16)  # around the place of what is rendered each time; nobody can guess it
+
+
+def csrf_token(context: Context) -> str:
+    return str(context["csrf_token"])
 
 
 class KeptNode(Node):
@@ -23,20 +33,38 @@ class KeptNode(Node):
 
     def __init__(self, values: list[FilterExpression], nodelist: NodeList) -> None:
         self.values, self.nodelist = values, nodelist
-        self.parts: Kept[str] = Kept(most=MOST)
+        self.parts: Kept[list[str | Render]] = Kept(most=MOST)
 
     def render(self, context: Context) -> SafeString:
+        if FRESH in context:  # what is around it is kept as a whole
+            return self.nodelist.render(context)
         page: Any = context.template  # may have filled the blocks of what is here its own way
         # Links begin with the prefix, which comes with the request.
         key = page.name, get_script_prefix(), *[value.resolve(context) for value in self.values]
-        html = self.parts.get(key, lambda: self.anew(context))
-        if TOKEN in html:
-            html = html.replace(TOKEN, str(context["csrf_token"]))
-        return SafeString(html)
+        pieces = self.parts.get(key, lambda: self.anew(context))
+        html = [piece if isinstance(piece, str) else piece(context) for piece in pieces]
+        return SafeString("".join(html))
 
-    def anew(self, context: Context) -> str:
-        with context.push(csrf_token=TOKEN):
+    def anew(self, context: Context) -> list[str | Render]:
+        """Return texts and, at every second place, what is between them each time."""
+        fresh: list[Render] = [csrf_token]
+        with context.push(**{FRESH: fresh, "csrf_token": f"{MARK}0{MARK}"}):
+            pieces = self.nodelist.render(context).split(MARK)
+        return [fresh[int(piece)] if at % 2 else piece for at, piece in enumerate(pieces)]
+
+
+class FreshNode(Node):
+    """Its contents as they are now, also in what is kept."""
+
+    def __init__(self, nodelist: NodeList) -> None:
+        self.nodelist = nodelist
+
+    def render(self, context: Context) -> SafeString:
+        fresh: list[Render] | None = context.get(FRESH)
+        if fresh is None:
             return self.nodelist.render(context)
+        fresh.append(self.nodelist.render)
+        return SafeString(f"{MARK}{len(fresh) - 1}{MARK}")
 
 
 @register.tag
@@ -50,3 +78,15 @@ def kept(parser: Parser, token: Token) -> KeptNode:
     nodelist = parser.parse(("endkept",))
     parser.delete_first_token()
     return KeptNode([parser.compile_filter(name) for name in names], nodelist)
+
+
+@register.tag
+def fresh(parser: Parser, token: Token) -> FreshNode:
+    """`{% fresh %}...{% endfresh %}`, somewhere in what is kept: rendered for each request.
+
+    It sees what the view gave to the page, but nothing that tags around it set, and no
+    `block.super`.
+    """
+    nodelist = parser.parse(("endfresh",))
+    parser.delete_first_token()
+    return FreshNode(nodelist)

@@ -23,7 +23,7 @@ COUNTED = 3
 
 
 @pytest.fixture
-def requests(alice, client_of):
+def requests(alice, client_of, staff):
     """Each hot request, to be sent as often as one likes."""
     documents = [make_document(alice, filename=f"{n}.txt") for n in range(25)]
     analysis = make_analysis(
@@ -51,6 +51,8 @@ def requests(alice, client_of):
         "analysis detail": lambda: client.get(f"/analyses/{analysis.pk}"),
         "results filtered": lambda: client.get("/results", {"status": "pending"}),
         "me": lambda: client.get("/auth/me"),
+        "admin results": lambda: staff.get("/admin/analysis/analysisresult/"),
+        "admin front page": lambda: staff.get("/admin/"),
     }
 
 

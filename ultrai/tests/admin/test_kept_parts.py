@@ -1,6 +1,7 @@
-"""Parts of pages are kept: nobody sees what was rendered for somebody else."""
+"""Pages are kept: nobody sees what was rendered for somebody else, or what was before."""
 
 import re
+from urllib.parse import unquote
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -8,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
+from documents.tests.factories import make_document
 
 DOCUMENTS = reverse("admin:documents_document_changelist")
 HOME = reverse("admin:index")
@@ -89,6 +91,38 @@ def test_the_filters_mark_what_is_chosen(staff):
     assert "?status=ready" in chosen({"status": "ready"})
     assert "?status=ready" in chosen({"status": "ready", "older_than": "5"})
     assert "?status=ready" not in chosen({})
+
+
+def test_each_page_of_a_list_has_its_own_rows_and_links(staff, alice):
+    ids = [str(make_document(alice).pk) for _ in range(151)][::-1]  # three pages of 50, and one
+
+    for first in (0, 50, 100, 150, 50, 0):
+        query = {"older_than": ids[first - 1]} if first else {}
+        page = staff.get(DOCUMENTS, query).text
+
+        assert re.findall(r'name="_selected_action" value="(\d+)"', page) == ids[first:][:50]
+        assert ("Older" in page, "Newest" in page) == (first < 150, first > 0)
+
+
+def test_whoever_adds_a_row_comes_back_to_the_page_they_were_on(staff):
+    for query in ("is_staff__exact=1", "is_staff__exact=1&older_than=7", "is_staff__exact=1"):
+        page = staff.get(f"{USERS}?{query}").text
+
+        (link,) = re.findall(r'href="/admin/accounts/user/add/\?([^"]*)"', page)
+        assert unquote(link) == f"_changelist_filters={query}"
+
+
+def test_a_search_is_in_no_page_but_its_own(staff):
+    for query in ({}, {"q": "somebody@example.com"}, {}):
+        assert ("somebody" in staff.get(DOCUMENTS, query).text) == bool(query)
+
+
+def test_a_message_is_shown_once_and_to_nobody_else(staff, clerk):
+    """The front page says so when it does not know the period: on the page, and on no other."""
+    for _ in range(2):
+        assert "The period is one of" in staff.get(HOME, {"period": "1y"}).text
+        for client in (staff, clerk):
+            assert "The period is one of" not in client.get(HOME).text
 
 
 def test_each_page_has_the_token_of_whoever_asks_for_it(staff, clerk):
