@@ -32,6 +32,7 @@ urlpatterns = [
     # First what is asked most: patterns are tried in their order.
     path("", include("documents.urls")),
     path("", include("analysis.urls")),
+    path("admin/", admin.site.urls),
     path("", include("accounts.urls")),
     path("", ServiceViewSet.as_view({"get": "alive"}), name="service"),
     path("health", ServiceViewSet.as_view({"get": "health"}), name="health"),
@@ -42,5 +43,4 @@ urlpatterns = [
     path("schema", SchemaView.as_view(), name="schema"),
     path("docs", with_inline_styles(DocsView.as_view()), name="docs"),
     path("admin", RedirectView.as_view(url="/admin/", query_string=True)),
-    path("admin/", admin.site.urls),
 ]

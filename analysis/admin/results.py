@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.db.models.functions import Left
 from django.http import HttpRequest
-from django.utils.safestring import SafeString
+from django.utils.functional import cached_property
 
 from analysis.admin.exports import ExportingAdmin
 from analysis.admin.filters import Cost, ErrorCode, Model, Provider, Quotations, ResultStatus, Stage
@@ -15,7 +15,7 @@ from analysis.reports import objects, rows
 from analysis.serializers import OwnResultSerializer
 from ultrai.admin import preview
 from ultrai.admin.dates import DateDrillDown
-from ultrai.admin.rows import page_of
+from ultrai.admin.rows import Link
 
 CALL = ["llm_provider", "model", "resolved_model", "stage", "part", "parameters", "created_at"]
 OUTCOME = [
@@ -75,12 +75,15 @@ class AnalysisResultAdmin(ExportingAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AnalysisResult]:
-        """In the list, what it shows: the first characters of a response, not the whole of it."""
-        results: QuerySet[AnalysisResult] = super().get_queryset(request)
         match = request.resolver_match
         if match is not None and "object_id" in match.kwargs:
-            return results
-        shown = results.only("user__email", "analysis_id", *LISTED)
+            return super().get_queryset(request)
+        return self.listed.all()
+
+    @cached_property
+    def listed(self) -> QuerySet[AnalysisResult]:
+        """What the list shows: the first characters of a response, not the whole of it."""
+        shown = AnalysisResult.objects.only("user__email", "analysis_id", *LISTED)
         return shown.annotate(response_start=Left("response", 160))
 
     def search_words(
@@ -117,12 +120,11 @@ class AnalysisResultAdmin(ExportingAdmin):
         return objects(results, lambda result: dict(OwnResultSerializer(result).data))
 
     @admin.display(description="analysis")
-    def of_analysis(self, result: AnalysisResult) -> str:
+    def of_analysis(self, result: AnalysisResult) -> str | Link:
         analysis = result.analysis_id
         if analysis is None:
             return "recorded by the client"
-        url = page_of(Analysis, analysis)
-        return SafeString(f'<a href="{url}#result-{result.id:d}">Analysis {analysis:d}</a>')
+        return Link(f"Analysis {analysis:d}", Analysis, analysis, f"result-{result.id:d}")
 
     @admin.display(description="response")
     def answer(self, result: AnalysisResult) -> str:

@@ -8,7 +8,8 @@ like is remembered.
 import html
 import re
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -37,6 +38,25 @@ PLAIN = str.__str__  # makes a mere str of any kind of str: what is made of thos
 PLACE = "0"  # an id like any other
 
 
+@dataclass(slots=True)
+class Link:
+    """What a column shows that leads to a row's page; HTML wherever else it is shown."""
+
+    text: str
+    model: type[models.Model]
+    pk: int
+    fragment: str
+
+    def __str__(self) -> str:
+        return SafeString(self.html(get_script_prefix()))
+
+    __html__ = __str__
+
+    def html(self, prefix: str) -> str:
+        before, after = around_id(self.model, prefix)
+        return f'<a href="{before}{self.pk:d}{after}#{self.fragment}">{escaped(self.text)}</a>'
+
+
 class Column(NamedTuple):
     value_of: Callable[[Any], Any]  # a row
     as_html: Callable[[Any], str]
@@ -50,13 +70,14 @@ known_columns: Kept[list[Column]] = Kept(most=100)
 
 def rows_of(change_list: ChangeList) -> Iterator[str]:
     """Yield the cells of each row."""
-    columns = columns_of(change_list)
+    prefix = get_script_prefix()
+    columns = columns_of(change_list, prefix)
     about: dict[str, Any] = {
         "preserved_filters": change_list.preserved_filters,
         "opts": change_list.opts,
     }
     filters = add_preserved_filters(about, "")
-    before, after = around_id(change_list.model, get_script_prefix())
+    before, after = around_id(change_list.model, prefix)
     id_of = attrgetter(change_list.pk_attname)
     for row in change_list.result_list:
         url = escaped(f"{before}{id_of(row):d}{after}{filters}")
@@ -70,12 +91,6 @@ def rows_of(change_list: ChangeList) -> Iterator[str]:
         )
 
 
-def page_of(model: type[models.Model], pk: int) -> str:
-    """Return the address of a row's page."""
-    before, after = around_id(model, get_script_prefix())
-    return f"{before}{pk:d}{after}"
-
-
 @lru_cache
 def around_id(model: type[models.Model], prefix: str) -> tuple[str, str]:
     """What is before and after the id in the address of a row's page; the prefix is part of it."""
@@ -85,17 +100,20 @@ def around_id(model: type[models.Model], prefix: str) -> tuple[str, str]:
     return before, after
 
 
-def columns_of(change_list: ChangeList) -> list[Column]:
+def columns_of(change_list: ChangeList, prefix: str) -> list[Column]:
     admin, names = change_list.model_admin, tuple(map(str, change_list.list_display))
     links = tuple(map(str, change_list.list_display_links))
-    return known_columns.get((admin, names, links), lambda: made_columns(admin, names, links))
+    make = partial(made_columns, admin, names, links, prefix)
+    return known_columns.get((admin, names, links, prefix), make)
 
 
-def made_columns(admin: ModelAdmin, names: Iterable[str], links: Iterable[str]) -> list[Column]:
+def made_columns(
+    admin: ModelAdmin, names: Iterable[str], links: Iterable[str], prefix: str
+) -> list[Column]:
     columns = []
     has_heading = False
     for name in names:
-        value_of, as_html, style = shown_by(admin, name)
+        value_of, as_html, style = shown_by(admin, name, prefix)
         is_link = name in links
         tag = "th" if is_link and not has_heading else "td"
         has_heading = has_heading or is_link
@@ -105,7 +123,7 @@ def made_columns(admin: ModelAdmin, names: Iterable[str], links: Iterable[str]) 
 
 
 def shown_by(
-    model_admin: ModelAdmin, name: str
+    model_admin: ModelAdmin, name: str, prefix: str
 ) -> tuple[Callable[[Any], Any], Callable[[Any], str], str]:
     """Return what a column shows of a row, how, and its CSS classes: a field, or a method of the
     admin's."""
@@ -113,7 +131,7 @@ def shown_by(
     style = f"field-{name}".replace("field-action_checkbox", "action-checkbox")
     fields = {field.name: field for field in model_admin.opts.fields}
     if name not in fields:
-        return getattr(model_admin, name), method_as_html(empty), style
+        return getattr(model_admin, name), method_as_html(empty, prefix), style
     field = fields[name]
     if isinstance(field, (models.DateField, models.ForeignKey)):  # or one with a time
         style += " nowrap"
@@ -133,11 +151,13 @@ def field_as_html(field: models.Field, empty: str) -> Callable[[Any], str]:
 
 
 @lru_cache
-def method_as_html(empty: str) -> Callable[[Any], str]:
+def method_as_html(empty: str, prefix: str) -> Callable[[Any], str]:
     """Return a function that shows what a method returns."""
 
     def as_html(value: Any) -> str:
         kind = type(value)
+        if isinstance(value, Link):
+            return value.html(prefix)
         if kind is str:
             value = value.strip()
         is_text = value and (kind is SafeString or kind is str)

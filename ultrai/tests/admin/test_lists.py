@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.contrib.admin.templatetags.admin_list import items_for_result
 from django.db import connection
+from django.test.utils import override_script_prefix
 from django.urls import reverse
 
 from accounts.models import PersonalAccessToken
@@ -74,6 +75,20 @@ def test_rows_are_those_that_django_would_write(staff, alice, client_of, result,
     as_django = ["".join(items_for_result(shown, row, None)) for row in shown.result_list]
     assert as_django
     assert list(shown.rows()) == as_django
+
+
+def test_a_result_leads_to_its_analysis_from_the_list_and_from_its_own_page(staff, result):
+    analysis = reverse("admin:analysis_analysis_change", args=[result.analysis_id])
+    page = reverse("admin:analysis_analysisresult_change", args=[result.pk])
+    link = f'{analysis}#result-{result.pk}">Analysis {result.analysis_id}</a>'
+    for prefix, place in (
+        ("/", '<a href="'),
+        ("/elsewhere/", '<a href="/elsewhere'),
+        ("/", '<a href="'),
+    ):
+        with override_script_prefix(prefix):
+            for url in (RESULTS, page):
+                assert place + link in staff.get(url).text
 
 
 def test_pages_lead_to_older_rows_and_back(staff, documents):
