@@ -84,7 +84,7 @@ class AnalysisResultAdmin(ExportingAdmin):
     def listed(self) -> QuerySet[AnalysisResult]:
         """What the list shows: the first characters of a response, not the whole of it."""
         shown = AnalysisResult.objects.only("user__email", "analysis_id", *LISTED)
-        return shown.annotate(response_start=Left("response", 160))
+        return shown.annotate(response_start=Left("response", 160)).order_by(*self.ordering)
 
     def search_words(
         self,

@@ -52,13 +52,18 @@ class KeysetChangeList(ChangeList):
     def body(self) -> SafeString:
         return SafeString("".join([f"<tr>{row}</tr>\n" for row in self.rows()]))
 
-    def frame_key(self) -> Hashable:
-        """What a page depends on, but for its rows and who asks: the columns, how many rows are to
-        be selected, which filters are chosen, and what else can be."""
+    def columns_key(self) -> Hashable:
+        """What the headings depend on, with the model."""
+        return tuple(self.list_display)
+
+    def filters_key(self) -> Hashable:
+        """What the filters depend on, with the model: what is chosen, and what else can be."""
         chosen = {n: tuple(values) for n, values in self.filter_params.items() if n not in PAGES}
-        choices = tuple(map(self.choices_key, self.filter_specs))
-        columns = tuple(self.list_display)
-        return self.opts.label, columns, self.result_count, tuple(sorted(chosen.items())), choices
+        return tuple(sorted(chosen.items())), tuple(map(self.choices_key, self.filter_specs))
+
+    def frame_key(self) -> Hashable:
+        """What all of a page depends on but for what is fresh in it, with who asks for it."""
+        return self.opts.label, self.columns_key(), self.filters_key(), self.result_count
 
     def choices_key(self, spec: Any) -> Hashable:
         if isinstance(spec, SimpleListFilter):

@@ -4,6 +4,7 @@ What differs nevertheless is marked in the midst of it, and rendered for each re
 """
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from secrets import token_hex
 from typing import Any
 
@@ -19,13 +20,26 @@ register = Library()
 
 type Render = Callable[[Context], str]
 
-MOST = 100  # of one part
-FRESH = "rendered_each_time"  # in the context while something is rendered to be kept
+MOST = 100  # of one tag, on all pages together
 MARK = token_hex(16)  # around the place of what is rendered each time; nobody can guess it
+# While something is rendered to be kept: what in it is rendered each time.
+places: ContextVar[list[Render] | None] = ContextVar("places", default=None)
 
 
 def csrf_token(context: Context) -> str:
-    return str(context["csrf_token"])
+    return str(context.get("csrf_token", ""))
+
+
+def shown(piece: str | Render, context: Context) -> str:
+    """Return a text as it is, and of what is rendered each time either that or, where it is part of
+    something else that is being rendered to be kept, its place."""
+    if isinstance(piece, str):
+        return piece
+    around = places.get()
+    if around is None:
+        return piece(context)
+    around.append(piece)
+    return f"{MARK}{len(around) - 1}{MARK}"
 
 
 class KeptNode(Node):
@@ -36,20 +50,21 @@ class KeptNode(Node):
         self.parts: Kept[list[str | Render]] = Kept(most=MOST)
 
     def render(self, context: Context) -> SafeString:
-        if FRESH in context:  # what is around it is kept as a whole
-            return self.nodelist.render(context)
         page: Any = context.template  # may have filled the blocks of what is here its own way
         # Links begin with the prefix, which comes with the request.
         key = page.name, get_script_prefix(), *[value.resolve(context) for value in self.values]
         pieces = self.parts.get(key, lambda: self.anew(context))
-        html = [piece if isinstance(piece, str) else piece(context) for piece in pieces]
-        return SafeString("".join(html))
+        return SafeString("".join([shown(piece, context) for piece in pieces]))
 
     def anew(self, context: Context) -> list[str | Render]:
         """Return texts and, at every second place, what is between them each time."""
         fresh: list[Render] = [csrf_token]
-        with context.push(**{FRESH: fresh, "csrf_token": f"{MARK}0{MARK}"}):
-            pieces = self.nodelist.render(context).split(MARK)
+        before = places.set(fresh)
+        try:
+            with context.push(csrf_token=f"{MARK}0{MARK}"):
+                pieces = self.nodelist.render(context).split(MARK)
+        finally:
+            places.reset(before)
         return [fresh[int(piece)] if at % 2 else piece for at, piece in enumerate(pieces)]
 
 
@@ -60,19 +75,16 @@ class FreshNode(Node):
         self.nodelist = nodelist
 
     def render(self, context: Context) -> SafeString:
-        fresh: list[Render] | None = context.get(FRESH)
-        if fresh is None:
-            return self.nodelist.render(context)
-        fresh.append(self.nodelist.render)
-        return SafeString(f"{MARK}{len(fresh) - 1}{MARK}")
+        return SafeString(shown(self.nodelist.render, context))
 
 
 @register.tag
 def kept(parser: Parser, token: Token) -> KeptNode:
     """`{% kept a b %}...{% endkept %}`: rendered once for each choice of `a` and `b`.
 
-    What is between depends on nothing else but the page's template: not on who asks, not on the
-    time. Of forms' tokens it takes care itself.
+    What is between depends on nothing else but the page's template and the prefix of its links: not
+    on who asks, not on the time. Of forms' tokens it takes care itself. Parts of it may be kept by
+    less, so that it is made anew sooner.
     """
     _, *names = token.split_contents()
     nodelist = parser.parse(("endkept",))
@@ -84,8 +96,8 @@ def kept(parser: Parser, token: Token) -> KeptNode:
 def fresh(parser: Parser, token: Token) -> FreshNode:
     """`{% fresh %}...{% endfresh %}`, somewhere in what is kept: rendered for each request.
 
-    It sees what the view gave to the page, but nothing that tags around it set, and no
-    `block.super`.
+    It sees what the page of the outermost `kept` was given, but nothing that tags around it set,
+    and no `block.super`.
     """
     nodelist = parser.parse(("endfresh",))
     parser.delete_first_token()

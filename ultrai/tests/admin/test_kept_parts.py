@@ -5,6 +5,7 @@ from urllib.parse import unquote
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.template import Context, Template
 from django.test import Client
 from django.urls import reverse
 
@@ -145,3 +146,29 @@ def test_pages_with_links_of_their_own_in_the_header_keep_them():
     for url, count in ((HOME, 1), (change, 0), (HOME, 1)):
         header = client.get(url).text.split('<header id="header">')[1].split("</header>")[0]
         assert header.count(f'href="{change}"') == count
+
+
+def shown_to(page, who, **values):
+    return page.render(Context({"who": who, **values}))
+
+
+def test_what_is_fresh_is_so_in_whatever_is_kept_around_it():
+    page = Template(
+        "{% load kept %}{% kept outer %}{{ outer }}{% kept inner %}{{ inner }}"
+        "{% fresh %}{{ who }}{% endfresh %}{{ time }}{% endkept %}{% endkept %}"
+    )
+
+    assert shown_to(page, "alice", outer=1, inner=2, time=":1") == "12alice:1"
+    assert shown_to(page, "bob", outer=1, inner=2, time=":2") == "12bob:1"
+    assert shown_to(page, "carol", outer=3, inner=2, time=":3") == "32carol:1"
+    assert shown_to(page, "dave", outer=3, inner=4, time=":4") == "32dave:1"
+    assert shown_to(page, "erin", outer=5, inner=4, time=":5") == "54erin:5"
+
+
+def test_what_is_fresh_is_kept_for_nobody_however_it_is_included():
+    part = Template("{% load kept %}{% fresh %}{{ who }}{{ name }}{% endfresh %}")
+    for include in ("{% include part %}", "{% include part with name=who only %}"):
+        page = Template("{% load kept %}{% kept %}" + include + "{% endkept %}")
+
+        shown_to(page, "alice", part=part)
+        assert shown_to(page, "bob", part=part) == "bob"
