@@ -32,7 +32,7 @@ urlpatterns = [
     # First what is asked most: patterns are tried in their order.
     path("", include("documents.urls")),
     path("", include("analysis.urls")),
-    path("admin/", admin.site.urls),
+    path("admin/", admin.site.urls),  # one step for who asks for something else, unlike these:
     path("", include("accounts.urls")),
     path("", ServiceViewSet.as_view({"get": "alive"}), name="service"),
     path("health", ServiceViewSet.as_view({"get": "health"}), name="health"),

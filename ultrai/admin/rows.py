@@ -155,9 +155,9 @@ def method_as_html(empty: str, prefix: str) -> Callable[[Any], str]:
     """Return a function that shows what a method returns."""
 
     def as_html(value: Any) -> str:
-        kind = type(value)
         if isinstance(value, Link):
             return value.html(prefix)
+        kind = type(value)
         if kind is str:
             value = value.strip()
         is_text = value and (kind is SafeString or kind is str)
