@@ -8,11 +8,11 @@ in one passage.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import batched
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
 
 from documents.models import PAGE_BREAK, Document, Passage
 from ultrai.compiled import run_prepared
@@ -128,13 +128,7 @@ def understand(query: str) -> Search | None:
         else:
             groups[-1].append((token.removeprefix("-"), token.startswith("-")))
     words = [word for group in groups for word, _ in group]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT websearch_to_tsquery(%s::regconfig, word)::text"
-            " FROM unnest(%s::text[]) WITH ORDINALITY AS words (word, place) ORDER BY place",
-            [settings.SEARCH_LANGUAGE, words],
-        )
-        stems = iter([stem for (stem,) in cursor.fetchall()])
+    stems = iter(stemmed(settings.SEARCH_LANGUAGE, *words))
     alternatives = []
     for group in groups:
         # A word such as "the" has no stem: it is in every text and says nothing.
@@ -143,3 +137,17 @@ def understand(query: str) -> Search | None:
         if wanted:
             alternatives.append((wanted, [stem for stem, is_unwanted in found if is_unwanted]))
     return Search(alternatives) if alternatives else None
+
+
+@lru_cache(maxsize=1_000)
+def stemmed(language: str, *words: str) -> tuple[str, ...]:
+    """Return each word or phrase as the text of a tsquery; empty if every text has it.
+
+    Remembered, because whoever reads on or looks again asks for the same words.
+    """
+    found = run_prepared(
+        "SELECT websearch_to_tsquery(%s::regconfig, word)::text"
+        " FROM unnest(%s::text[]) WITH ORDINALITY AS words (word, place) ORDER BY place",
+        [language, list(words)],
+    )
+    return tuple(stem for (stem,) in found)

@@ -3,9 +3,9 @@
 import re
 
 from django.conf import settings
-from django.db import connection
 
 from documents.search import lexemes
+from ultrai.compiled import run_prepared
 
 HIGHLIGHT = "**"  # around the words that were found; a snippet is text, not HTML
 MOST_WORDS = 35
@@ -29,13 +29,12 @@ def snippets(passages: list[str], query: str) -> list[str]:
 
 
 def headlines(texts: list[str], query: str) -> list[str]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT ts_headline(%s::regconfig, text, %s::tsquery, %s)"
-            " FROM unnest(%s::text[]) WITH ORDINALITY AS texts (text, place) ORDER BY place",
-            [settings.SEARCH_LANGUAGE, query, OPTIONS, texts],
-        )
-        return [headline for (headline,) in cursor.fetchall()]
+    found = run_prepared(
+        "SELECT ts_headline(%s::regconfig, text, %s::tsquery, %s)"
+        " FROM unnest(%s::text[]) WITH ORDINALITY AS texts (text, place) ORDER BY place",
+        [settings.SEARCH_LANGUAGE, query, OPTIONS, texts],
+    )
+    return [headline for (headline,) in found]
 
 
 def similar_words(query: str) -> re.Pattern[str]:

@@ -3,7 +3,7 @@ from django.core.management import call_command
 from django.urls import reverse
 
 from documents.models import Document, Passage
-from documents.search import PASSAGE_CHARACTERS, passages
+from documents.search import PASSAGE_CHARACTERS, passages, stemmed
 from documents.tests.factories import make_document, make_read_document
 
 LIST = reverse("document-list")
@@ -174,20 +174,28 @@ def test_a_text_of_300_000_different_words_is_found_by_its_last(alice, found):
     assert found("0z kettle") == ["long.txt"]
 
 
-def test_a_search_costs_four_queries(alice, client_of, django_assert_num_queries):
+def test_a_search_costs_four_queries_and_its_next_pages_three(
+    alice, client_of, django_assert_num_queries
+):
     for _ in range(3):
         make_document(alice, content="kettle and fence")
     client = client_of(alice)
+    stemmed.cache_clear()
 
     with django_assert_num_queries(4) as captured:  # session, words, page, snippets
-        client.get(LIST, {"search": "kettle fence"})
+        first = client.get(LIST, {"search": "kettle fence", "limit": 2}).json()
+    with django_assert_num_queries(3):
+        second = client.get(first["next"]).json()
 
+    assert len(first["results"]) == 2
+    assert len(second["results"]) == 1
     assert not [q for q in captured.captured_queries if '"documents"."content"' in q["sql"]]
 
 
 def test_fields_without_a_snippet_cost_no_snippets(alice, client_of, django_assert_num_queries):
     make_document(alice, content="kettle")
     client = client_of(alice)
+    stemmed.cache_clear()
 
     with django_assert_num_queries(3):
         rows = client.get(LIST, {"search": "kettle", "fields": "id,rank"}).json()["results"]

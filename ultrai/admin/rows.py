@@ -78,9 +78,10 @@ def rows_of(change_list: ChangeList) -> Iterator[str]:
     }
     filters = add_preserved_filters(about, "")
     before, after = around_id(change_list.model, prefix)
+    before, after = escaped(before), escaped(f"{after}{filters}")
     id_of = attrgetter(change_list.pk_attname)
     for row in change_list.result_list:
-        url = escaped(f"{before}{id_of(row):d}{after}{filters}")
+        url = f"{before}{id_of(row):d}{after}"
         yield "".join(
             [
                 f'{start}<a href="{url}">{as_html(value_of(row))}</a>{end}'
@@ -142,7 +143,7 @@ def shown_by(
 def field_as_html(field: models.Field, empty: str) -> Callable[[Any], str]:
     """Return a function that shows a value of this field."""
     if isinstance(field, models.ForeignKey):
-        return lambda row: escaped(row or empty)
+        return lambda row: escaped(str(row) if row else empty)
 
     def as_html(value: Any) -> str:
         return escaped(display_for_field(value, field, empty))
@@ -158,10 +159,11 @@ def method_as_html(empty: str, prefix: str) -> Callable[[Any], str]:
         if isinstance(value, Link):
             return value.html(prefix)
         kind = type(value)
-        if kind is str:
-            value = value.strip()
-        is_text = value and (kind is SafeString or kind is str)
-        return escaped(value if is_text else display_for_value(value, empty))
+        if kind is SafeString and value:
+            return PLAIN(value)
+        if kind is str and (text := value.strip()):
+            return escaped(text)
+        return escaped(display_for_value(value, empty))
 
     return as_html
 
