@@ -227,7 +227,8 @@ def test_the_worker_counts(staff, alice, run_jobs):
     run_jobs()
 
     panels = shown(staff)
-    assert ("upkeep", "2", "0", "0", "0") in waiting
+    # The last column is for how many seconds they have waited: on a busy machine it may be one.
+    assert ("upkeep", "2", "0", "0") in [row[:4] for row in waiting]
     assert panels["Tokens and cost by user"][0][0] == "alice@example.com"
     assert panels["Storage by type"][0][1] == "1"
 
