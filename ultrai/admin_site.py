@@ -27,13 +27,12 @@ class UltraiAdminSite(AdminSite):
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)
         self.app_lists: Kept[list[dict[str, Any]]] = Kept(most=100)
-        self.views: dict[tuple[Callable[..., Any], bool], Callable[..., Any]] = {}
+        self.views: Kept[Callable[..., Any]] = Kept(most=1_000)
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
         """As Django's, which wraps the same views anew for each request."""
-        if (view, cacheable) not in self.views:
-            self.views[view, cacheable] = super().admin_view(view, cacheable)
-        return self.views[view, cacheable]
+        make = super().admin_view
+        return self.views.get((view, cacheable), lambda: make(view, cacheable))
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         return super().each_context(request) | {
