@@ -1,19 +1,19 @@
 """What a search finds, best first or in any other order of the list, page by page.
 
 The SQL is put together here: it has the known SQL of the documents in it, where the ORM would write
-all of it anew for each search. It is never prepared: how it is best run depends on how rare the
-words are.
+all of it anew for each search.
 """
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django.db import connection
 
 from documents.models import Document, DocumentQuerySet
 from documents.search import LEXEME, Search, lexemes
-from ultrai.compiled import BoundCompiler
+from ultrai.compiled import BoundCompiler, answers
 
 # Found by the index alone, which has each word with its owner (see `OwnedWords`). Apart, or the
 # planner would find them some other way and compute what the index has.
@@ -23,8 +23,8 @@ WITH passages AS MATERIALIZED (
     FROM document_passages WHERE {condition}
 )
 """
-# A rank is a decimal, because a cursor has to compare it exactly.
-RANK = "ts_rank(vector, %s::tsquery)::numeric(9, 6)"
+# In millionths, because a cursor has to compare it exactly, and decimals take longer than ranks.
+RANK = "(ts_rank(vector, %s::tsquery) * 1000000)::int"
 OWNED = 'owned_words(user_id, vector) COLLATE "C" @> %s::text[]'
 OF_DOCUMENTS = " JOIN ({}) AS documents ON documents.id = passages.document_id"
 BEST = (
@@ -73,6 +73,10 @@ class Hits:
             return []
         known = self.documents.compiled()
         sign, way = ("<", "DESC") if is_descending else (">", "ASC")
+        place = [
+            int(Decimal(value).scaleb(6)) if name == "rank" else value
+            for name, value in zip(names, place, strict=False)  # there is no place at the beginning
+        ]
         columns = [f"hits.{name}" for name in names]
         follows = f" WHERE ({', '.join(columns)}) {sign} ({', '.join(['%s'] * len(place))})"
         found, its_values = self.found(self.search, is_ranked=True)
@@ -89,10 +93,16 @@ class Hits:
             order=", ".join(f"{column} {way}" for column in columns),
         )
         params = [*its_values, *of_documents, *unwanted, *place, limit]
-        with connection.cursor() as cursor:
-            cursor.execute(found + sql, [*params, *(known.params if is_late else ())])
-            rows = known.apply_converters(cursor.fetchall(), known.statement.converters)
-        return [self.hit(known.statement.names, row) for row in rows]
+        rows = answers(
+            connection,
+            found + sql,
+            [*params, *(known.params if is_late else ())],
+            # One word is always looked up in the same way. How more of them, or filters, are best
+            # joined depends on how rare they are.
+            is_steady=is_late and not words,
+        )
+        converted = known.apply_converters(rows, known.statement.converters)
+        return [self.hit(known.statement.names, row) for row in converted]
 
     @property
     def are_all(self) -> bool:
@@ -102,7 +112,7 @@ class Hits:
     def hit(self, names: tuple[str, ...], row: list[Any]) -> Document:
         *columns, page, _, rank, text = row
         document = Document.from_db(self.documents.db, names, columns)
-        vars(document).update(rank=rank, snippet_page=page, passage=text)
+        vars(document).update(rank=Decimal(rank).scaleb(-6), snippet_page=page, passage=text)
         return document
 
     def count(self, limit: int) -> int:
@@ -113,9 +123,9 @@ class Hits:
         words, unwanted = self.words(self.search)
         joined, of_documents = self.joined(self.documents.compiled(), is_needed=not self.are_all)
         sql = COUNT.format(documents=joined, words=words)
-        with connection.cursor() as cursor:
-            cursor.execute(found + sql, [*values, *of_documents, *unwanted, limit])
-            return int(cursor.fetchone()[0])
+        params = [*values, *of_documents, *unwanted, limit]
+        ((count,),) = answers(connection, found + sql, params, is_steady=not joined and not words)
+        return int(count)
 
     def joined(self, known: BoundCompiler, *, is_needed: bool) -> tuple[str, tuple[Any, ...]]:
         """The documents that the passages have to be of, and the values in that; or all of them."""

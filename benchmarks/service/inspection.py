@@ -58,7 +58,8 @@ def recorded() -> Iterator[list[Query]]:
 
 def is_reading(query: Query) -> bool:
     """Whether it can be made once more: a function may write, such as the one that queues jobs."""
-    return query.sql.startswith("SELECT") and "procrastinate" not in query.sql
+    is_selecting = query.sql.lstrip().startswith(("SELECT", "WITH")) and "INSERT" not in query.sql
+    return is_selecting and "procrastinate" not in query.sql
 
 
 def explained(query: Query) -> str:

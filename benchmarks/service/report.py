@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.service.plot import Line, plot
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
-MOST_SQL = 600  # characters of a statement
+MOST_SQL = 1_500  # characters of a statement
 HEAD = (
     "| operation | clients | requests/s | p50 ms | p95 ms | p99 ms | of the ceiling"
     " | queries | database ms |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|"
@@ -101,6 +101,6 @@ def plans(found: dict[str, Any]) -> str:
         parts.append(f"\n## {name}")
         for sql, plan in one["plans"]:
             # A list of columns says nothing here.
-            short = re.sub(r"^SELECT .*? FROM ", "SELECT ... FROM ", sql)[:MOST_SQL]
+            short = re.sub(r"^SELECT .*? FROM ", "SELECT ... FROM ", sql.strip())[:MOST_SQL]
             parts.append(f"\n```sql\n{short}\n```\n\n```\n{plan}\n```")
     return "\n".join(parts) + "\n"
