@@ -15,7 +15,7 @@ from documents.models import Document, DocumentQuerySet
 from documents.search import LEXEME, Search, lexemes
 from ultrai.compiled import BoundCompiler, answers
 
-# Found by the index alone, which has each word with its owner (see `OwnedWords`). Apart, or the
+# Found by the index alone, which has each word with its owner (see `WordKeys`). Apart, or the
 # planner would find them some other way and compute what the index has.
 FOUND = """
 WITH passages AS MATERIALIZED (
@@ -25,7 +25,7 @@ WITH passages AS MATERIALIZED (
 """
 # In millionths, because a cursor has to compare it exactly, and decimals take longer than ranks.
 RANK = "(ts_rank(vector, %s::tsquery) * 1000000)::int"
-OWNED = 'owned_words(user_id, vector) COLLATE "C" @> %s::text[]'
+OWNED = "word_keys(user_id, tsvector_to_array(vector)) @> word_keys(%s, %s::text[])"
 OF_DOCUMENTS = " JOIN ({}) AS documents ON documents.id = passages.document_id"
 BEST = (
     "SELECT DISTINCT ON (passages.document_id) {columns},"
@@ -142,7 +142,8 @@ class Hits:
             values.append(self.user_id)
         else:
             condition += f" AND ({' OR '.join([OWNED] * len(wanted))})"
-            values += [[f"{self.user_id}:{one}" for one in lexemes(word)] for word in wanted]
+            for word in wanted:
+                values += self.user_id, lexemes(word)
         looked_up = [] if search.is_one_word else wanted
         sql = FOUND.format(
             rank=RANK if is_ranked else "NULL",

@@ -7,7 +7,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
-from django.db.models.functions import Collate, Now
+from django.db.models.functions import Now
 
 from accounts.models import User
 from ultrai.querysets import QuickRow, ShapedQuerySet
@@ -317,22 +317,19 @@ class FilePart(models.Model):
         return f"Part {self.number} of version {self.version} of document {self.document_id}"
 
 
-class OwnedWords(models.Func):
-    """A passage's words, each as `owner:word`, which its index has.
+class WordKeys(models.Func):
+    """A passage's words, each as a number that it has for its owner alone: what its index has.
 
     A search looks through nobody else's passages, and a word's list in the index is as long as its
-    owner's passages are many, whether it is read or added to.
+    owner's passages are many, whether it is read or added to. Two words of a user's may have the
+    same number, so what was found has to be looked at.
     """
 
-    function = "owned_words"
-    output_field = ArrayField(models.TextField())
+    function = "word_keys"
+    output_field = ArrayField(models.BigIntegerField())
 
     def __init__(self, owner: str = "user", vector: str = "vector") -> None:
-        super().__init__(owner, vector)
-
-
-# As the index has them: compared byte by byte, whatever the database's language.
-INDEXED_WORDS = Collate(OwnedWords(), "C")
+        super().__init__(owner, models.Func(vector, function="tsvector_to_array"))
 
 
 class Passage(models.Model):
@@ -362,7 +359,7 @@ class Passage(models.Model):
         indexes = [
             # Without a list of what is still to be sorted in, which every search would read and
             # some upload empty.
-            GinIndex(INDEXED_WORDS, name="document_passages_words", fastupdate=False)
+            GinIndex(WordKeys(), name="document_passages_keys", fastupdate=False)
         ]
 
     def __str__(self) -> str:

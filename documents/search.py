@@ -18,6 +18,7 @@ from documents.models import PAGE_BREAK, Document, Passage
 from ultrai.compiled import run_prepared
 
 PASSAGE_CHARACTERS = 4_000
+LONGEST_PASSAGE = 5_000  # a page's last words are no passage by themselves
 MAX_TERMS = 20
 
 
@@ -29,8 +30,9 @@ def passages(text: str, *, has_pages: bool) -> Iterator[tuple[int | None, str]]:
     for page, page_text in enumerate(text.split(PAGE_BREAK), start=1):
         start = 0
         while start < len(page_text):
-            stop = start + PASSAGE_CHARACTERS
-            if stop < len(page_text):
+            stop = len(page_text)
+            if stop - start > LONGEST_PASSAGE:
+                stop = start + PASSAGE_CHARACTERS
                 blanks = [page_text.rfind(blank, start + 1, stop) for blank in " \n"]
                 stop = max(blanks) if max(blanks) > 0 else stop
             if passage := page_text[start:stop].strip():

@@ -23,7 +23,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ultrai.settings")
 django.setup()
 
 from documents.insertion import INSERT  # noqa: E402
-from documents.search import PASSAGE_CHARACTERS  # noqa: E402
+from documents.search import passages  # noqa: E402
 
 COLUMNS = (
     "id, filename, file_type, size_bytes, sha256, version, status, error_code, error, page_count,"
@@ -103,8 +103,7 @@ def create(connection: Connection[dict[str, Any]], user: int, environ: Any) -> d
     sent = orjson.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
     text = sent["content"]
     data = text.encode()
-    starts = range(0, len(text), PASSAGE_CHARACTERS)
-    texts = [text[start : start + PASSAGE_CHARACTERS] for start in starts]
+    texts = [passage for _, passage in passages(text, has_pages=False)]
     document = {
         "user_id": user,
         "filename": sent["filename"],

@@ -12,7 +12,7 @@ from django.urls import URLPattern, path
 
 from documents.admin.reading import page_at, page_number
 from documents.extraction.formats import FORMATS
-from documents.models import INDEXED_WORDS, Document, Passage
+from documents.models import Document, Passage, WordKeys
 from documents.search import understand
 from documents.services import request_extraction
 from ultrai.admin import MachineWrittenAdmin
@@ -23,7 +23,7 @@ from ultrai.admin.filters import Conditions
 READ_DOCUMENT = "documents.read_document"
 MOST_FOUND = 1_000
 # The index has each word with its owner: it is asked for those of all.
-EVERYBODYS = "ARRAY(SELECT id || ':' || word FROM users, unnest(%s::text[]) AS word)"
+EVERYBODYS = "ARRAY(SELECT word_key(id, word) FROM users, unnest(%s::text[]) AS word)"
 
 
 class DocumentStatus(Conditions):
@@ -165,7 +165,7 @@ def newest_with(words: str) -> QuerySet[Passage, int]:
     search = understand(words)
     if search is None:
         return passages.none()
-    owned = RawSQL(EVERYBODYS, [search.one_of])  # noqa: S611  a parameter is its only variable part
+    keys = RawSQL(EVERYBODYS, [search.one_of])  # noqa: S611  a parameter is its only variable part
     query = SearchQuery(words, config=settings.SEARCH_LANGUAGE, search_type="websearch")
-    found = passages.alias(words=INDEXED_WORDS).filter(words__overlap=owned, vector=query)
+    found = passages.alias(keys=WordKeys()).filter(keys__overlap=keys, vector=query)
     return found[:MOST_FOUND]

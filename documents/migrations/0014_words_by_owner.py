@@ -1,9 +1,8 @@
-import django.db.models.functions.comparison
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.operations import AddIndexConcurrently, RemoveIndexConcurrently
 from django.db import migrations
-
-import documents.models
+from django.db.models import Func
+from django.db.models.functions import Collate
 
 # Dear, so that the planner looks it up in the index and does not compute it for each row. Not declared
 # safe for parallel plans: a search is over before the processes for it would have started.
@@ -25,7 +24,7 @@ class Migration(migrations.Migration):
         AddIndexConcurrently(
             "passage",
             GinIndex(
-                django.db.models.functions.comparison.Collate(documents.models.OwnedWords(), "C"),
+                Collate(Func("user", "vector", function="owned_words"), "C"),
                 name="document_passages_words",
                 fastupdate=False,
             ),

@@ -1,9 +1,10 @@
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from django.urls import reverse
 
 from documents.models import Document, Passage
-from documents.search import PASSAGE_CHARACTERS, passages, stemmed
+from documents.search import LONGEST_PASSAGE, PASSAGE_CHARACTERS, passages, stemmed
 from documents.tests.factories import make_document, make_read_document
 
 LIST = reverse("document-list")
@@ -203,6 +204,22 @@ def test_fields_without_a_snippet_cost_no_snippets(alice, client_of, django_asse
     assert list(rows[0]) == ["id", "rank"]
 
 
+def test_words_whose_numbers_in_the_index_are_the_same_are_not_taken_for_each_other(alice, found):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT array_agg(word)"
+            " FROM (SELECT 'z' || n AS word FROM generate_series(1, 200000) AS n) AS words"
+            " GROUP BY word_key(1, word) HAVING count(*) > 1 LIMIT 1"
+        )
+        ((one, other),) = cursor.fetchone()
+    make_document(alice, filename="one.txt", content=one)
+    make_document(alice, filename="other.txt", content=other)
+
+    assert found(one) == ["one.txt"]
+    assert found(f"{one} or fence") == ["one.txt"]
+    assert found(f"{one} {other}") == []
+
+
 def test_deleting_a_document_deletes_its_passages(alice):
     make_document(alice).delete()
 
@@ -215,8 +232,22 @@ def test_passages_are_cut_at_blanks_and_keep_their_page():
     cut = list(passages(f"{long}\f\fend", has_pages=True))
 
     assert [page for page, _ in cut] == [1, 1, 1, 3]
-    assert max(len(text) for _, text in cut) <= PASSAGE_CHARACTERS
+    assert max(len(text) for _, text in cut) <= LONGEST_PASSAGE
     assert " ".join(text for page, text in cut if page == 1) == long.strip()
+
+
+@pytest.mark.parametrize(
+    ("rest", "lengths"),
+    [
+        (0, [PASSAGE_CHARACTERS]),
+        (1_000, [PASSAGE_CHARACTERS + 1_000]),
+        (1_001, [PASSAGE_CHARACTERS, 1_001]),
+    ],
+)
+def test_a_short_rest_is_no_passage_of_its_own(rest, lengths):
+    text = "x" * (PASSAGE_CHARACTERS + rest)
+
+    assert [len(passage) for _, passage in passages(text, has_pages=False)] == lengths
 
 
 def test_passages_of_a_text_without_blanks_lose_nothing():
