@@ -29,10 +29,11 @@ class SchemaView(ApiMixin, SpectacularAPIView):
 
 
 urlpatterns = [
-    # First what is asked most: patterns are tried in their order.
+    # Patterns are tried in their order. For who asks for something else this is one step ...
+    path("admin/", admin.site.urls),
+    # ... and each of these is many: first what is asked most.
     path("", include("documents.urls")),
     path("", include("analysis.urls")),
-    path("admin/", admin.site.urls),  # one step for who asks for something else, unlike these:
     path("", include("accounts.urls")),
     path("", ServiceViewSet.as_view({"get": "alive"}), name="service"),
     path("health", ServiceViewSet.as_view({"get": "health"}), name="health"),

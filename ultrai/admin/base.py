@@ -2,17 +2,14 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import ActionLocation
 from django.contrib.auth import get_permission_codename
 from django.db import IntegrityError, models
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils.safestring import SafeString
 
 from ultrai.admin.lists import KeysetChangeList
-from ultrai.admin.rows import escaped
 from ultrai.admin.search import narrowed_to_owner
 
 REFUSED_BY_THE_DATABASE = "23001"  # PostgreSQL's SQLSTATE of restrict_violation
@@ -50,14 +47,6 @@ class LargeTableAdmin(admin.ModelAdmin):
         if key not in found:
             found[key] = super().get_actions(request, action_location)
         return found[key]
-
-    def action_checkbox(self, row: models.Model) -> SafeString:
-        """As Django's, which has a template rendered for each."""
-        label = escaped(f"Select this object for an action - {row}")
-        return SafeString(
-            f'<input type="checkbox" name="{ACTION_CHECKBOX_NAME}" value="{row.pk:d}"'
-            f' class="action-select" aria-label="{label}">'
-        )
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         view = super().changelist_view

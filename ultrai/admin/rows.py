@@ -14,6 +14,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from django.contrib.admin import ModelAdmin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.templatetags.admin_urls import add_preserved_filters
 from django.contrib.admin.utils import display_for_field, display_for_value
 from django.contrib.admin.views.main import ChangeList
@@ -57,39 +58,41 @@ class Link:
         return f'<a href="{before}{self.pk:d}{after}#{self.fragment}">{escaped(self.text)}</a>'
 
 
-class Column(NamedTuple):
+class Cell(NamedTuple):
+    """What is different in each row."""
+
     value_of: Callable[[Any], Any]  # a row
     as_html: Callable[[Any], str]
-    start: str
-    end: str
-    is_link: bool = False  # to the row's own page
 
 
-known_columns: Kept[list[Column]] = Kept(most=100)
+TO_THE_ROW = None  # where a link to the row's own page begins: the page's filters go with it
+type Part = str | Cell | None
+
+known_parts: Kept[list[Part]] = Kept(most=100)
 
 
 def rows_of(change_list: ChangeList) -> Iterator[str]:
     """Yield the cells of each row."""
     prefix = get_script_prefix()
-    columns = columns_of(change_list, prefix)
     about: dict[str, Any] = {
         "preserved_filters": change_list.preserved_filters,
         "opts": change_list.opts,
     }
-    filters = add_preserved_filters(about, "")
     before, after = around_id(change_list.model, prefix)
-    before, after = escaped(before), escaped(f"{after}{filters}")
-    id_of = attrgetter(change_list.pk_attname)
+    filters = add_preserved_filters(about, "")
+    link = f'<a href="{escaped(before)}', id_of(change_list.model), f'{escaped(after + filters)}">'
+    parts: list[str | Cell] = []
+    for part in parts_of(change_list, prefix):
+        parts += link if part is TO_THE_ROW else (part,)
+    # One text for all rows, and what goes into it.
+    text = "".join(["%s" if isinstance(part, Cell) else part.replace("%", "%%") for part in parts])
+    cells = [part for part in parts if isinstance(part, Cell)]
     for row in change_list.result_list:
-        url = f"{before}{id_of(row):d}{after}"
-        yield "".join(
-            [
-                f'{start}<a href="{url}">{as_html(value_of(row))}</a>{end}'
-                if is_link
-                else f"{start}{as_html(value_of(row))}{end}"
-                for value_of, as_html, start, end, is_link in columns
-            ]
-        )
+        yield text % tuple([as_html(value_of(row)) for value_of, as_html in cells])
+
+
+def id_of(model: type[models.Model]) -> Cell:
+    return Cell(attrgetter(model._meta.pk.attname), "{:d}".format)  # noqa: SLF001  its public name
 
 
 @lru_cache
@@ -101,42 +104,55 @@ def around_id(model: type[models.Model], prefix: str) -> tuple[str, str]:
     return before, after
 
 
-def columns_of(change_list: ChangeList, prefix: str) -> list[Column]:
+def parts_of(change_list: ChangeList, prefix: str) -> list[Part]:
+    """Return what a row is made of."""
     admin, names = change_list.model_admin, tuple(map(str, change_list.list_display))
     links = tuple(map(str, change_list.list_display_links))
-    make = partial(made_columns, admin, names, links, prefix)
-    return known_columns.get((admin, names, links, prefix), make)
+    make = partial(made_parts, admin, names, links, prefix)
+    return known_parts.get((admin, names, links, prefix), make)
 
 
-def made_columns(
+def made_parts(
     admin: ModelAdmin, names: Iterable[str], links: Iterable[str], prefix: str
-) -> list[Column]:
-    columns = []
+) -> list[Part]:
+    parts: list[Part] = []
     has_heading = False
     for name in names:
-        value_of, as_html, style = shown_by(admin, name, prefix)
+        if name == "action_checkbox":
+            parts += checkbox(admin.model)
+            continue
+        cell, style = shown_by(admin, name, prefix)
         is_link = name in links
         tag = "th" if is_link and not has_heading else "td"
         has_heading = has_heading or is_link
-        start, end = f'<{tag} class="{style}">', f"</{tag}>"
-        columns.append(Column(value_of, as_html, start, end, is_link))
-    return columns
+        shown = (TO_THE_ROW, cell, "</a>") if is_link else (cell,)
+        parts += f'<{tag} class="{style}">', *shown, f"</{tag}>"
+    return parts
 
 
-def shown_by(
-    model_admin: ModelAdmin, name: str, prefix: str
-) -> tuple[Callable[[Any], Any], Callable[[Any], str], str]:
-    """Return what a column shows of a row, how, and its CSS classes: a field, or a method of the
+def checkbox(model: type[models.Model]) -> list[Part]:
+    """Django's, which has a template rendered for each."""
+    return [
+        f'<td class="action-checkbox"><input type="checkbox" name="{ACTION_CHECKBOX_NAME}" value="',
+        id_of(model),
+        '" class="action-select" aria-label="Select this object for an action - ',
+        Cell(str, escaped),
+        '"></td>',
+    ]
+
+
+def shown_by(model_admin: ModelAdmin, name: str, prefix: str) -> tuple[Cell, str]:
+    """Return what a column shows of a row, and its CSS classes: a field, or a method of the
     admin's."""
     empty = model_admin.get_empty_value_display()
-    style = f"field-{name}".replace("field-action_checkbox", "action-checkbox")
+    style = f"field-{name}"
     fields = {field.name: field for field in model_admin.opts.fields}
     if name not in fields:
-        return getattr(model_admin, name), method_as_html(empty, prefix), style
+        return Cell(getattr(model_admin, name), method_as_html(empty, prefix)), style
     field = fields[name]
     if isinstance(field, (models.DateField, models.ForeignKey)):  # or one with a time
         style += " nowrap"
-    return attrgetter(name), field_as_html(field, empty), style
+    return Cell(attrgetter(name), field_as_html(field, empty)), style
 
 
 @lru_cache
@@ -156,13 +172,10 @@ def method_as_html(empty: str, prefix: str) -> Callable[[Any], str]:
     """Return a function that shows what a method returns."""
 
     def as_html(value: Any) -> str:
-        if isinstance(value, Link):
+        if type(value) is Link:
             return value.html(prefix)
-        kind = type(value)
-        if kind is SafeString and value:
-            return PLAIN(value)
-        if kind is str and (text := value.strip()):
-            return escaped(text)
+        if type(value) is str and (text := value.strip()):
+            return html.escape(text) if SPECIAL.search(text) else text
         return escaped(display_for_value(value, empty))
 
     return as_html
