@@ -55,6 +55,7 @@ def main() -> None:
         return
     print(f"Measuring with {options.documents:,} documents ...", flush=True)
     plan = measuring.Plan(
+        documents=options.documents,
         clients=[int(number) for number in options.clients.split(",")],
         rounds=options.rounds,
         seconds=options.seconds,

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
-from django.db.models import F, Max
 from django.middleware.csrf import CSRF_SECRET_LENGTH
 from django.utils.crypto import get_random_string
 
@@ -157,29 +156,19 @@ def admin_page(client: Client, path: str) -> Request:
 
 
 class Seeded(NamedTuple):
-    """The last ids of the seed: whatever comes after them was made by the measuring."""
+    """The seed's documents and analyses have these ids: 1 to so many."""
 
-    document: int
-    analysis: int
-
-    @classmethod
-    def now(cls) -> "Seeded":
-        from analysis.models import Analysis
-
-        last = [
-            model.objects.aggregate(last=Max(F("id")))["last"] for model in (Document, Analysis)
-        ]
-        return cls(*last)
+    last: int
 
     def restore(self) -> None:
-        """Delete what the measuring has made, and what is left of it in tables and indexes."""
+        """Delete what was made since, and what is left of it in tables and indexes."""
         from django.db import connection
 
         with connection.cursor() as cursor:
             cursor.execute("TRUNCATE procrastinate_jobs CASCADE")
             cursor.execute("DELETE FROM user_sessions WHERE client NOT IN ('benchmark')")
-            cursor.execute("DELETE FROM analyses WHERE id > %s", [self.analysis])
+            cursor.execute("DELETE FROM analyses WHERE id > %s", [self.last])
             analyses = cursor.rowcount
-            cursor.execute("DELETE FROM documents WHERE id > %s", [self.document])
+            cursor.execute("DELETE FROM documents WHERE id > %s", [self.last])
             if analyses or cursor.rowcount:
                 cursor.execute("VACUUM documents, document_passages, analyses, analysis_results")
