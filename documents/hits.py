@@ -23,8 +23,9 @@ WITH passages AS MATERIALIZED (
     FROM document_passages WHERE {condition}
 )
 """
-# In millionths, because a cursor has to compare it exactly, and decimals take longer than ranks.
-RANK = "(ts_rank(vector, %s::tsquery) * 1000000)::int"
+# Whole numbers, because a cursor has to compare them exactly, and decimals take longer than ranks.
+RANK_DIGITS = 6
+RANK = f"(ts_rank(vector, %s::tsquery) * {10**RANK_DIGITS})::int"
 OWNED = "word_keys(user_id, tsvector_to_array(vector)) @> word_keys(%s, %s::text[])"
 OF_DOCUMENTS = " JOIN ({}) AS documents ON documents.id = passages.document_id"
 BEST = (
@@ -74,7 +75,7 @@ class Hits:
         known = self.documents.compiled()
         sign, way = ("<", "DESC") if is_descending else (">", "ASC")
         place = [
-            int(Decimal(value).scaleb(6)) if name == "rank" else value
+            int(Decimal(value).scaleb(RANK_DIGITS)) if name == "rank" else value
             for name, value in zip(names, place, strict=False)  # there is no place at the beginning
         ]
         columns = [f"hits.{name}" for name in names]
@@ -99,7 +100,7 @@ class Hits:
             [*params, *(known.params if is_late else ())],
             # One word is always looked up in the same way. How more of them, or filters, are best
             # joined depends on how rare they are.
-            is_steady=is_late and not words,
+            is_steady=not joined and not words,
         )
         converted = known.apply_converters(rows, known.statement.converters)
         return [self.hit(known.statement.names, row) for row in converted]
@@ -112,7 +113,9 @@ class Hits:
     def hit(self, names: tuple[str, ...], row: list[Any]) -> Document:
         *columns, page, _, rank, text = row
         document = Document.from_db(self.documents.db, names, columns)
-        vars(document).update(rank=Decimal(rank).scaleb(-6), snippet_page=page, passage=text)
+        vars(document).update(
+            rank=Decimal(rank).scaleb(-RANK_DIGITS), snippet_page=page, passage=text
+        )
         return document
 
     def count(self, limit: int) -> int:

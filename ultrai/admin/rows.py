@@ -175,7 +175,7 @@ def method_as_html(empty: str, prefix: str) -> Callable[[Any], str]:
         if type(value) is Link:
             return value.html(prefix)
         if type(value) is str and (text := value.strip()):
-            return html.escape(text) if SPECIAL.search(text) else text
+            return escaped(text)
         return escaped(display_for_value(value, empty))
 
     return as_html
